@@ -1,0 +1,56 @@
+import type { CarrierId, IngressId, ServiceId, TrunkId } from './ids.js';
+import type { Instant, Milliseconds } from './time.js';
+import type { Verdict } from './verdict.js';
+
+/** The observed state of a trunk for one service. */
+export type TrunkState = 'unproven' | 'up' | 'suspect' | 'down' | 'recovering';
+
+/** The observed state of a carrier. */
+export type CarrierState = 'present' | 'doubted' | 'absent' | 'returning';
+
+/** How a probe (OPTIONS) ended. */
+export type ProbeOutcome =
+  | { readonly kind: 'answered'; readonly status: number; readonly roundTrip: Milliseconds }
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'refused' };
+
+/** How a call attempt ended, as far as health is concerned. */
+export type AttemptOutcome =
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'progressed' }
+  | { readonly kind: 'failed'; readonly verdict: Verdict };
+
+/** Anything that may change a health state. Each kind has its own weight and its own way of being cleared. */
+export type Evidence =
+  | { readonly type: 'probe'; readonly outcome: ProbeOutcome }
+  | { readonly type: 'attempt'; readonly service: ServiceId; readonly outcome: AttemptOutcome }
+  | { readonly type: 'line'; readonly state: 'up' | 'down'; readonly cause: string }
+  | { readonly type: 'drill'; readonly service: ServiceId; readonly reachedFarEnd: boolean; readonly cause: string }
+  | { readonly type: 'media'; readonly service: ServiceId; readonly outcome: 'heard' | 'mute' }
+  | { readonly type: 'drought'; readonly ingress: IngressId; readonly service: ServiceId; readonly over: boolean };
+
+/** A change of state, with the evidence that caused it. */
+export type HealthChange =
+  | {
+      readonly of: 'trunk';
+      readonly trunk: TrunkId;
+      readonly service: ServiceId;
+      readonly from: TrunkState;
+      readonly to: TrunkState;
+      readonly at: Instant;
+      readonly cause: string;
+    }
+  | {
+      readonly of: 'carrier';
+      readonly carrier: CarrierId;
+      readonly from: CarrierState;
+      readonly to: CarrierState;
+      readonly at: Instant;
+      readonly cause: string;
+    };
+
+/** What routing reads: the state per (trunk, service), and per carrier. Rebuilt when health changes. */
+export interface HealthView {
+  trunk(trunk: TrunkId, service: ServiceId): TrunkState;
+  carrier(carrier: CarrierId): CarrierState;
+}

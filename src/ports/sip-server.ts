@@ -1,0 +1,155 @@
+import type { SipAddress, Transport } from '../domain/network.js';
+import type { Milliseconds } from '../domain/time.js';
+import type { Header } from '../sip/message.js';
+
+/** Where a request came from. */
+export interface Source {
+  readonly address: string;
+  readonly port: number;
+  readonly transport: Transport;
+}
+
+/** A request as the wire had it. One character is one byte, in the body and in every header. */
+export interface ReceivedRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+/** A response as the wire had it. */
+export interface ReceivedResponse {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+/** What a response of ours says. */
+export interface OutgoingResponse {
+  readonly status: number;
+  readonly headers?: readonly Header[];
+  readonly body?: string;
+}
+
+/** Why a final response was made up by our own SIP server. */
+export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable';
+
+/** How an outgoing INVITE ended without an answer. */
+export type InviteFailure =
+  | { readonly origin: 'peer'; readonly response: ReceivedResponse }
+  | { readonly origin: 'local'; readonly cause: LocalCause; readonly status: number };
+
+/** A request inside a dialog, to be answered exactly once with a final response. */
+export interface InDialogRequest {
+  readonly request: ReceivedRequest;
+  respond(response: OutgoingResponse): void;
+}
+
+/** Why a dialog ended. */
+export type LegEnd =
+  | { readonly by: 'peer'; readonly reason: readonly string[] }
+  | { readonly by: 'server'; readonly reason: readonly string[] };
+
+/** What an answered leg reports, on either side. */
+export interface DialogEvents {
+  /** The peer or the SIP server ended the dialog. Nothing comes after it. */
+  ended(end: LegEnd): void;
+  /** re-INVITE, UPDATE, INFO and everything else but BYE, ACK and PRACK. */
+  requested(request: InDialogRequest): void;
+}
+
+/** The answered side of a leg, caller's or callee's. */
+export interface Dialog {
+  /** Sends a request in the dialog. Rejects with `SipServerError` when no answer can come. */
+  request(method: string, headers: readonly Header[], body: string): Promise<ReceivedResponse>;
+  /** Sends BYE once. Later calls do nothing. Never fails. */
+  release(reason?: string): void;
+}
+
+/** What the caller's side of a call reports. */
+export interface CallerEvents extends DialogEvents {
+  /** The caller gave up before the answer. The SIP server has already sent 487. */
+  cancelled(reason: readonly string[]): void;
+  /** The caller's ACK came, with its body (an answer, where the 200 carried the offer). */
+  acknowledged(body: string): void;
+}
+
+/** A call that came in and waits for our answer. */
+export interface IncomingCall {
+  readonly source: Source;
+  readonly request: ReceivedRequest;
+  /** Must be called before the handler returns. */
+  attach(events: CallerEvents): void;
+  /** Sends a provisional response. */
+  progress(response: OutgoingResponse): void;
+  /** Sends a final failure. */
+  reject(response: OutgoingResponse): void;
+  /** Sends 200. Resolves when it left; rejects when the caller is gone. */
+  answer(response: OutgoingResponse): Promise<Dialog>;
+}
+
+/** What an outgoing INVITE reports. After `failed` or `ended` nothing comes. */
+export interface CalleeEvents extends DialogEvents {
+  /** 100 to 199. On servers that keep 100 to themselves only 101 to 199. */
+  progressed(response: ReceivedResponse): void;
+  /** A 2xx. The leg is answered until `release()` or `ended`. */
+  answered(response: ReceivedResponse, dialog: Dialog): void;
+  failed(failure: InviteFailure): void;
+}
+
+/** What to send to a trunk. */
+export interface InviteRequest {
+  readonly uri: string;
+  readonly nextHop: SipAddress;
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+/** An INVITE on its way. */
+export interface CalleeLeg {
+  /**
+   * Gives the attempt up: resends stop at once, a provisional that comes later gets its CANCEL, a 2xx its ACK and BYE.
+   * The 2xx of a leg that was given up is never reported. Calling it twice, or after the end, does nothing.
+   */
+  cancel(reason?: string): void;
+  /** Acknowledges the 2xx, once; with a body where the 2xx carried the offer. Without this call no ACK leaves. */
+  acknowledge(body?: string): void;
+}
+
+/** A request outside any dialog, other than INVITE. */
+export interface IncomingRequest {
+  readonly source: Source;
+  readonly request: ReceivedRequest;
+  respond(response: OutgoingResponse): void;
+}
+
+/** How an OPTIONS probe ended. */
+export type ProbeAnswer =
+  | { readonly kind: 'answered'; readonly status: number; readonly roundTrip: Milliseconds }
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'refused' }
+  /** It could not be sent: our own fault, no evidence against the trunk. */
+  | { readonly kind: 'unsent'; readonly cause: string };
+
+/** The SIP server that carries our calls: the embedded engine, or drachtio-server. */
+export interface SipServer {
+  onInvite(handler: (call: IncomingCall) => void): void;
+  onRequest(handler: (request: IncomingRequest) => void): void;
+  /** True while the control connection is up and authenticated. */
+  readonly connected: boolean;
+  invite(request: InviteRequest, events: CalleeEvents): CalleeLeg;
+  /** Sends one OPTIONS and waits at most `timeout` for any response. */
+  probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer>;
+}
+
+/** The SIP server could not carry out a request. */
+export class SipServerError extends Error {
+  readonly code: 'disconnected' | 'timeout' | 'refused';
+
+  constructor(code: SipServerError['code'], message: string) {
+    super(message);
+    this.name = 'SipServerError';
+    this.code = code;
+  }
+}
