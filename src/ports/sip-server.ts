@@ -43,7 +43,14 @@ export type InviteFailure =
 /** A request inside a dialog, to be answered exactly once with a final response. */
 export interface InDialogRequest {
   readonly request: ReceivedRequest;
-  respond(response: OutgoingResponse): void;
+  /** @param acknowledged for a 2xx to INVITE: called with the body of the ACK. */
+  respond(response: OutgoingResponse, acknowledged?: (body: string) => void): void;
+}
+
+/** The final response to a request inside a dialog. */
+export interface DialogResponse extends ReceivedResponse {
+  /** Sends the ACK of a 2xx to INVITE, once. For every other response it does nothing. */
+  acknowledge(body?: string): void;
 }
 
 /** Why a dialog ended. */
@@ -62,7 +69,7 @@ export interface DialogEvents {
 /** The answered side of a leg, caller's or callee's. */
 export interface Dialog {
   /** Sends a request in the dialog. Rejects with `SipServerError` when no answer can come. */
-  request(method: string, headers: readonly Header[], body: string): Promise<ReceivedResponse>;
+  request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse>;
   /** Sends BYE once. Later calls do nothing. Never fails. */
   release(reason?: string): void;
 }

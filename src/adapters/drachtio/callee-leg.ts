@@ -1,0 +1,153 @@
+import type { Log } from '../../ports/journal.js';
+import type { CalleeEvents, CalleeLeg, InviteFailure, LocalCause, SipServerError } from '../../ports/sip-server.js';
+import { header } from '../../sip/headers.js';
+import type { Header } from '../../sip/message.js';
+import { printReason } from '../../sip/reason.js';
+import type { Connection } from './connection.js';
+import { SrfDialog, type DialogTable } from './dialog.js';
+import { isLocal, receivedResponse, toSrfHeaders } from './message.js';
+import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfRequestOptions } from './srf.js';
+
+/** Asks the embedded engine to stop resending at once and to end whatever still comes by itself. */
+const GIVE_UP: Header = { name: 'X-Noodroute-Give-Up', value: 'yes' };
+
+type LegState =
+  | { readonly phase: 'open'; readonly request: SrfRequest | undefined }
+  | { readonly phase: 'answered'; acknowledge: SrfAck | undefined }
+  | { readonly phase: 'given-up'; readonly reason: string | undefined; sent: boolean }
+  | { readonly phase: 'over' };
+
+/** An INVITE to a trunk. */
+export class SrfCalleeLeg implements CalleeLeg {
+  readonly #connection: Connection;
+  readonly #table: DialogTable;
+  readonly #events: CalleeEvents;
+  readonly #log: Log;
+  #state: LegState = { phase: 'open', request: undefined };
+
+  constructor(connection: Connection, table: DialogTable, events: CalleeEvents, log: Log) {
+    this.#connection = connection;
+    this.#table = table;
+    this.#events = events;
+    this.#log = log;
+  }
+
+  /** Sends the INVITE. Every ending is reported, also that it never left. */
+  send(uri: string, options: SrfRequestOptions): void {
+    this.#connection.send(uri, options, {
+      sent: (request) => {
+        this.#sent(request);
+      },
+      response: (response, acknowledge) => {
+        this.#responded(response, acknowledge);
+      },
+      lost: (error) => {
+        this.#fail({ origin: 'local', cause: causeOfLoss(error), status: 503 });
+      },
+    });
+  }
+
+  cancel(reason?: string): void {
+    const state = this.#state;
+    if (state.phase !== 'open') {
+      return;
+    }
+    const givenUp = { phase: 'given-up', reason, sent: false } as const;
+    this.#state = { ...givenUp };
+    if (state.request !== undefined) {
+      this.#cancel(state.request, reason);
+    }
+  }
+
+  acknowledge(body?: string): void {
+    if (this.#state.phase === 'answered') {
+      this.#state.acknowledge?.(body === undefined || body === '' ? undefined : { body });
+      this.#state.acknowledge = undefined;
+    }
+  }
+
+  #sent(request: SrfRequest): void {
+    if (this.#state.phase === 'open') {
+      this.#state = { phase: 'open', request };
+    } else if (this.#state.phase === 'given-up') {
+      this.#cancel(request, this.#state.reason);
+    }
+  }
+
+  #cancel(request: SrfRequest, reason: string | undefined): void {
+    const why = reason === undefined ? [] : [{ name: 'Reason', value: completedElsewhere(reason) }];
+    const headers = toSrfHeaders(this.#connection.isEmbeddedEngine ? [...why, GIVE_UP] : why);
+    try {
+      request.cancel({ headers }, (error) => {
+        this.#log.debug({ err: error === null ? undefined : String(error) }, 'CANCEL handed over');
+      });
+    } catch (error) {
+      this.#log.debug({ err: String(error) }, 'CANCEL could not be handed over');
+    }
+  }
+
+  #responded(response: SrfReceivedResponse, acknowledge: SrfAck): void {
+    const { phase } = this.#state;
+    if (response.status >= 200 && response.status < 300) {
+      return phase === 'open' ? this.#answered(response, acknowledge) : this.#releaseLate(response, acknowledge);
+    }
+    if (phase !== 'open') {
+      return;
+    }
+    if (response.status >= 300) {
+      return this.#fail(failureOf(response));
+    }
+    acknowledge();
+    this.#events.progressed(receivedResponse(response));
+  }
+
+  #answered(response: SrfReceivedResponse, acknowledge: SrfAck): void {
+    this.#state = { phase: 'answered', acknowledge };
+    const dialog = new SrfDialog(response.stackDialogId, this.#connection, this.#table, this.#events, this.#log);
+    this.#events.answered(receivedResponse(response), dialog);
+  }
+
+  /** A 2xx of a leg that was given up: ACK and BYE (DESIGN 4.4). Some servers send the BYE themselves. */
+  #releaseLate(response: SrfReceivedResponse, acknowledge: SrfAck): void {
+    acknowledge();
+    const events = { ended: () => undefined, requested: () => undefined };
+    new SrfDialog(response.stackDialogId, this.#connection, this.#table, events, this.#log).release(
+      'answered elsewhere',
+    );
+  }
+
+  #fail(failure: InviteFailure): void {
+    const wasOpen = this.#state.phase === 'open';
+    this.#state = { phase: 'over' };
+    if (wasOpen) {
+      this.#events.failed(failure);
+    }
+  }
+}
+
+function completedElsewhere(text: string): string {
+  return printReason({ protocol: 'SIP', cause: 200, text, location: undefined });
+}
+
+function failureOf(response: SrfReceivedResponse): InviteFailure {
+  if (!isLocal(response)) {
+    return { origin: 'peer', response: receivedResponse(response) };
+  }
+  return { origin: 'local', cause: localCause(response), status: response.status };
+}
+
+/** The embedded engine names the cause in a Warning; drachtio-server only has the status (`reference`: local 408, 503). */
+function localCause(response: SrfReceivedResponse): LocalCause {
+  const warning = header(receivedResponse(response).headers, 'Warning') ?? '';
+  if (response.status === 408 || warning.includes('timeout')) {
+    return 'timeout';
+  }
+  if (warning.includes('unresolvable') || response.reason.includes('DNS')) {
+    return 'unresolvable';
+  }
+  return response.status === 503 ? 'refused' : 'unsendable';
+}
+
+function causeOfLoss(error: SipServerError): LocalCause {
+  return error.code === 'timeout' ? 'timeout' : 'unsendable';
+}

@@ -1,0 +1,203 @@
+import type { SipAddress } from '../../domain/network.js';
+import { between, ms, type Milliseconds } from '../../domain/time.js';
+import type { Clock } from '../../ports/clock.js';
+import type { Log } from '../../ports/journal.js';
+import type {
+  CalleeEvents,
+  CalleeLeg,
+  IncomingCall,
+  IncomingRequest,
+  InviteRequest,
+  ProbeAnswer,
+  SipServer,
+} from '../../ports/sip-server.js';
+import { SipServerError } from '../../ports/sip-server.js';
+import { parseUri } from '../../sip/uri.js';
+import { SrfCalleeLeg } from './callee-leg.js';
+import { Connection } from './connection.js';
+import { DialogTable, send } from './dialog.js';
+import { SrfIncomingCall } from './incoming-call.js';
+import { isLocal, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
+import { createSrf, type SrfClient, type SrfRequest, type SrfResponse } from './srf.js';
+import { installByteExactWire } from './wire.js';
+
+/** Where the SIP server takes its orders. */
+export interface DrachtioOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+}
+
+/** The longest pause between two tries to reach the SIP server again. */
+const RECONNECT_AT_LEAST_EVERY = ms(500);
+
+/**
+ * The SIP server behind `ports/`: drachtio-server, or the embedded engine, through drachtio-srf.
+ *
+ * Only requests and responses of srf are used. Its dialogs lose events and hang (DESIGN 6), so dialogs are kept here.
+ */
+export class DrachtioServer implements SipServer {
+  readonly #srf: SrfClient = createSrf();
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #connection: Connection;
+  readonly #table = new DialogTable();
+  #inviteHandler: (call: IncomingCall) => void = () => undefined;
+  #requestHandler: (request: IncomingRequest) => void = () => undefined;
+  #connectionHandler: (connected: boolean) => void = () => undefined;
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#connection = new Connection(this.#srf, clock, log);
+    installByteExactWire((error) => {
+      log.error({ err: error }, 'a message of the SIP server could not be handled');
+    });
+    this.#srf.use((request, response) => {
+      this.#received(request, response);
+    });
+    for (const method of ['invite', 'options']) {
+      this.#srf.use(method, () => undefined);
+    }
+  }
+
+  get connected(): boolean {
+    return this.#connection.connected;
+  }
+
+  /** Connects, and connects again whenever the connection drops, until `close()`. */
+  connect(options: DrachtioOptions): void {
+    this.#srf.on('connect', (error: unknown, _hostports: unknown, version: unknown) => {
+      this.#connected(error, String(version));
+    });
+    this.#srf.on('error', (error: unknown) => {
+      this.#log.debug({ err: String(error) }, 'control connection failed');
+    });
+    this.#srf.on('close', () => {
+      this.#disconnected();
+    });
+    this.#srf.connect({ ...options, reconnect: { retryMaxDelay: RECONNECT_AT_LEAST_EVERY } });
+  }
+
+  close(): void {
+    this.#connection.down();
+    try {
+      this.#srf.disconnect();
+    } catch (error) {
+      this.#log.debug({ err: String(error) }, 'there was no control connection to close');
+    }
+  }
+
+  /** How many dialogs are open, for the operator and for tests. */
+  get dialogs(): number {
+    return this.#table.size;
+  }
+
+  onInvite(handler: (call: IncomingCall) => void): void {
+    this.#inviteHandler = handler;
+  }
+
+  onRequest(handler: (request: IncomingRequest) => void): void {
+    this.#requestHandler = handler;
+  }
+
+  onConnection(handler: (connected: boolean) => void): void {
+    this.#connectionHandler = handler;
+  }
+
+  invite(request: InviteRequest, events: CalleeEvents): CalleeLeg {
+    const leg = new SrfCalleeLeg(this.#connection, this.#table, events, this.#log);
+    if (!isSendable(request.uri)) {
+      this.#log.error({ uri: request.uri }, 'only sip: and sips: with a host may be sent: the attempt is refused here');
+      queueMicrotask(() => {
+        events.failed({ origin: 'local', cause: 'unsendable', status: 416 });
+      });
+      return leg;
+    }
+    const { headers, body } = request;
+    leg.send(request.uri, { method: 'INVITE', headers: toSrfHeaders(headers), body, proxy: hopUri(request.nextHop) });
+    return leg;
+  }
+
+  async probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer> {
+    const started = this.#clock.now();
+    const uri = hopUri(address);
+    const headers = {
+      'Max-Forwards': '70',
+      From: '<sip:noodroute@localhost>',
+      To: `<${uri}>`,
+      Accept: 'application/sdp',
+    };
+    try {
+      const [response] = await this.#connection.ask(uri, { method: 'OPTIONS', headers, proxy: uri }, timeout);
+      if (isLocal(response)) {
+        return response.status === 408 ? { kind: 'silent' } : { kind: 'refused' };
+      }
+      return { kind: 'answered', status: response.status, roundTrip: between(started, this.#clock.now()) };
+    } catch (error) {
+      const timedOut = error instanceof SipServerError && error.code === 'timeout' && this.connected;
+      return timedOut ? { kind: 'silent' } : { kind: 'unsent', cause: String(error) };
+    }
+  }
+
+  #connected(error: unknown, version: string): void {
+    if (error !== null && error !== undefined) {
+      this.#log.error({ err: String(error) }, 'the SIP server refused the control connection: is the secret right?');
+      return;
+    }
+    this.#connection.up(version);
+    this.#log.info({ version }, 'connected to the SIP server');
+    this.#connectionHandler(true);
+  }
+
+  #disconnected(): void {
+    if (this.#connection.connected) {
+      this.#log.error({}, 'the connection to the SIP server is gone');
+      this.#connection.down();
+      this.#connectionHandler(false);
+    }
+  }
+
+  #received(request: SrfRequest, response: SrfResponse): void {
+    try {
+      this.#route(request, response);
+    } catch (error) {
+      this.#log.error({ err: error }, 'a request could not be handled');
+      send(response, { status: 500 });
+    }
+  }
+
+  #route(request: SrfRequest, response: SrfResponse): void {
+    const dialog = request.stackDialogId === '' ? undefined : this.#table.find(request.stackDialogId);
+    if (dialog !== undefined) {
+      return dialog.received(request, response);
+    }
+    if (request.method === 'ACK') {
+      return;
+    }
+    if (request.stackDialogId !== '' || request.source === 'application') {
+      return send(response, { status: 481 });
+    }
+    if (request.method === 'INVITE') {
+      return this.#inviteHandler(new SrfIncomingCall(request, response, this.#connection, this.#table, this.#log));
+    }
+    this.#requestHandler({
+      source: sourceOf(request),
+      request: receivedRequest(request),
+      respond: (answer) => {
+        send(response, answer);
+      },
+    });
+  }
+}
+
+/** An outgoing `tel:` ends drachtio-server, and `urn:` cannot be sent: neither ever leaves us (DESIGN 6). */
+function isSendable(text: string): boolean {
+  const uri = parseUri(text);
+  return (uri.scheme === 'sip' || uri.scheme === 'sips') && uri.host !== '';
+}
+
+function hopUri(address: SipAddress): string {
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  return `sip:${host}:${address.port};transport=${address.transport}`;
+}

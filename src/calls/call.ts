@@ -1,0 +1,105 @@
+import type { PlannedAttempt } from '../domain/attempt.js';
+import type { AttemptOutcome } from '../domain/health.js';
+import type { AttemptId, TrunkId } from '../domain/ids.js';
+import type { ServiceClass } from '../domain/network.js';
+import type { Instant } from '../domain/time.js';
+import type { Verdict } from '../domain/verdict.js';
+
+/** How an attempt's INVITE differs from what the caller sent. */
+export type Variant = 'as-sent' | 'plain' | 'own-number';
+
+/** Which deadline an attempt has missed. */
+export type Lateness = 'silence' | 'progress';
+
+/** Why an open attempt was cancelled by us. */
+export type GiveUpCause = 'answered elsewhere' | 'rings elsewhere' | 'caller gone' | 'out of time';
+
+/** Where an attempt stands. `silent`, `trying` and `progressing` are open. */
+export type AttemptState =
+  | { readonly phase: 'silent'; readonly late?: 'silence' }
+  | { readonly phase: 'trying'; readonly late?: Lateness }
+  | { readonly phase: 'progressing' }
+  | { readonly phase: 'answered' }
+  | { readonly phase: 'failed'; readonly verdict: Verdict }
+  | { readonly phase: 'given-up'; readonly cause: GiveUpCause };
+
+/** One INVITE of a call, on a route. */
+export interface Attempt {
+  readonly id: AttemptId;
+  readonly planned: PlannedAttempt;
+  readonly variant: Variant;
+  readonly startedAt: Instant;
+  readonly state: AttemptState;
+  readonly firstResponseAt?: Instant;
+  readonly progressAt?: Instant;
+  readonly endedAt?: Instant;
+  /** The final status that the trunk gave, where it gave one. */
+  readonly status?: number;
+  /** What was held against the trunk while the attempt was still open. */
+  readonly missed?: Verdict;
+}
+
+/** How a call ended. */
+export type CallOutcome = 'answered' | 'failed' | 'cancelled';
+
+/** Where a call stands. */
+export type CallPhase =
+  | { readonly phase: 'searching' }
+  /** An attempt has won; our 200 is on its way to the caller. */
+  | { readonly phase: 'answering'; readonly winner: AttemptId; readonly calleeGone: boolean }
+  | { readonly phase: 'connected'; readonly winner: AttemptId }
+  | { readonly phase: 'ended'; readonly outcome: CallOutcome };
+
+/** A call, from INVITE to end. */
+export interface CallState {
+  readonly class: ServiceClass;
+  readonly startedAt: Instant;
+  readonly phase: CallPhase;
+  readonly attempts: readonly Attempt[];
+  /** What has not been tried yet, in order. */
+  readonly remaining: readonly PlannedAttempt[];
+  /** When the caller first heard ringing. */
+  readonly ringingAt?: Instant;
+  readonly answeredAt?: Instant;
+  /** Nothing is left to start, and the open attempts are all late: when the search ends. */
+  readonly lastChanceAt?: Instant;
+}
+
+/** What may happen to a call. */
+export type CallEvent =
+  | { readonly type: 'started' }
+  /** A provisional response. `trusted` where it proves that the far end rings. */
+  | { readonly type: 'responded'; readonly attempt: AttemptId; readonly status: number; readonly trusted: boolean }
+  | { readonly type: 'answered'; readonly attempt: AttemptId }
+  | { readonly type: 'failed'; readonly attempt: AttemptId; readonly verdict: Verdict; readonly status?: number }
+  | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness }
+  | { readonly type: 'ring-due' }
+  | { readonly type: 'last-chance-over' }
+  | { readonly type: 'trunk-gone'; readonly trunk: TrunkId }
+  | { readonly type: 'caller-cancelled' }
+  /** Our 200 left; the caller's dialog stands. */
+  | { readonly type: 'caller-answered' }
+  /** Our 200 could not be sent: the caller is gone. */
+  | { readonly type: 'caller-unreachable' }
+  | { readonly type: 'caller-ended' }
+  | { readonly type: 'callee-ended'; readonly attempt: AttemptId };
+
+/** What is to be done, in order. */
+export type CallCommand =
+  | { readonly do: 'start-attempt'; readonly attempt: Attempt }
+  | { readonly do: 'give-up'; readonly attempt: AttemptId; readonly cause: GiveUpCause }
+  /** End an answered leg: ACK where it is still owed, then BYE. */
+  | { readonly do: 'release-callee'; readonly attempt: AttemptId; readonly cause: string }
+  | { readonly do: 'ring-caller' }
+  | { readonly do: 'answer-caller'; readonly attempt: AttemptId }
+  | { readonly do: 'reject-caller' }
+  | { readonly do: 'release-caller' }
+  | { readonly do: 'arm-last-chance' }
+  | { readonly do: 'report-evidence'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
+  | { readonly do: 'finish'; readonly outcome: CallOutcome };
+
+/** The state after an event, and what it asks for. */
+export interface Step {
+  readonly call: CallState;
+  readonly commands: readonly CallCommand[];
+}

@@ -1,0 +1,79 @@
+import type { AttemptReport, CallReport } from '../domain/call-report.js';
+import { between, type Instant } from '../domain/time.js';
+import type { Clock } from '../ports/clock.js';
+import { callerIdentity } from '../sip/identity.js';
+import { parseUri } from '../sip/uri.js';
+import type { Attempt } from './call.js';
+import type { CallSession } from './session.js';
+
+/** What a call was, for the journal, the console and the tester's screen. */
+export function reportOf(session: CallSession, clock: Clock): CallReport {
+  const { state, subject } = session;
+  const since = (moment: Instant | undefined): number | undefined =>
+    moment === undefined ? undefined : between(state.startedAt, moment);
+  const winner = state.attempts.find((attempt) => attempt.state.phase === 'answered');
+  return {
+    callId: subject.callId,
+    service: subject.service.id,
+    caller: callerOf(session),
+    ingress: subject.ingress,
+    startedAt: new Date(clock.wallTime() - between(state.startedAt, clock.now())).toISOString(),
+    attempts: state.attempts.map((attempt) => attemptReport(attempt, since)),
+    outcome: state.phase.phase === 'ended' ? state.phase.outcome : 'answered',
+    ...(winner === undefined ? {} : { answeredBy: { trunk: winner.planned.trunk.id } }),
+    ...given('ringingAfterMs', since(state.ringingAt)),
+    ...given('answeredAfterMs', since(state.answeredAt)),
+  };
+}
+
+function attemptReport(attempt: Attempt, since: (moment: Instant | undefined) => number | undefined): AttemptReport {
+  const { planned } = attempt;
+  return {
+    trunk: planned.trunk.id,
+    carrier: planned.trunk.carrier,
+    number: planned.route.number,
+    role: planned.role,
+    startedAfterMs: since(attempt.startedAt) ?? 0,
+    ...given('firstResponseAfterMs', since(attempt.firstResponseAt)),
+    ...given('progressAfterMs', since(attempt.progressAt)),
+    ...given('endedAfterMs', since(attempt.endedAt)),
+    ...given('status', attempt.status),
+    ...outcomeOf(attempt),
+  };
+}
+
+function outcomeOf(attempt: Attempt): Pick<AttemptReport, 'outcome' | 'reason'> {
+  const { state, missed } = attempt;
+  switch (state.phase) {
+    case 'answered':
+      return { outcome: 'answered', reason: 'answered' };
+    case 'failed':
+      return { outcome: 'failed', reason: state.verdict.reason };
+    case 'given-up':
+      return missed === undefined
+        ? { outcome: 'cancelled', reason: state.cause }
+        : { outcome: 'given up', reason: missed.reason };
+    case 'silent':
+    case 'trying':
+    case 'progressing':
+      return { outcome: 'given up', reason: missed?.reason ?? 'still open' };
+  }
+}
+
+function callerOf(session: CallSession): string {
+  const identity = callerIdentity(session.subject.incoming.request.headers);
+  const uri = parseUri(identity.uri);
+  switch (uri.scheme) {
+    case 'sip':
+    case 'sips':
+      return uri.user ?? uri.host;
+    case 'tel':
+      return uri.number;
+    default:
+      return identity.uri === '' ? 'anonymous' : identity.uri;
+  }
+}
+
+function given<K extends string>(key: K, value: number | undefined): { readonly [P in K]?: number } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: number });
+}

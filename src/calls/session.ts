@@ -1,0 +1,354 @@
+import type { PlannedAttempt } from '../domain/attempt.js';
+import type { AttemptOutcome } from '../domain/health.js';
+import type { AttemptId, CallId, IngressId, TrunkId } from '../domain/ids.js';
+import type { Service } from '../domain/network.js';
+import { ms, type Milliseconds } from '../domain/time.js';
+import type { Verdict } from '../domain/verdict.js';
+import { finalForCaller, type FailedAttempt } from '../failure/final.js';
+import { judge } from '../failure/verdict.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import type { Log } from '../ports/journal.js';
+import type {
+  CalleeEvents,
+  CalleeLeg,
+  CallerEvents,
+  Dialog,
+  IncomingCall,
+  InviteFailure,
+  ReceivedResponse,
+  SipServer,
+} from '../ports/sip-server.js';
+import { header } from '../sip/headers.js';
+import type { Header } from '../sip/message.js';
+import { parseReasons, printReason } from '../sip/reason.js';
+import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
+import { inviteFor } from './outgoing.js';
+import { isTrustedProgress } from './progress.js';
+import { isOpen, newCall, transition } from './transition.js';
+import { Tie } from './tie.js';
+
+/** The caller hears ringing at the latest so long after the INVITE (P20). */
+const RING_AT_LATEST = ms(2_000);
+/** Ringing is repeated, so that no proxy above gives the call up (RFC 3261 13.3.1.1 asks for one a minute). */
+const RING_AGAIN = ms(50_000);
+/** How long late attempts may still be answered when nothing is left to start. */
+const LAST_CHANCE = ms(4_000);
+
+/** What a call needs from the gateway. */
+export interface SessionPorts {
+  readonly server: SipServer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly nextAttemptId: () => AttemptId;
+  /** What an attempt said about its trunk. */
+  readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
+  readonly attemptStarted: (attempt: Attempt, service: Service) => void;
+  readonly attemptEnded: (attempt: Attempt, service: Service) => void;
+  /** The search has ended: an answer, a failure or a caller who hung up. Called once. */
+  readonly searched: (session: CallSession) => void;
+  /** Every leg of the call is gone. Called once, after `searched`. */
+  readonly over: (session: CallSession) => void;
+}
+
+/** What a call is about. */
+export interface CallSubject {
+  readonly callId: CallId;
+  readonly service: Service;
+  readonly ingress: IngressId;
+  readonly incoming: IncomingCall;
+  readonly plan: readonly PlannedAttempt[];
+}
+
+/** The legs of an attempt. */
+interface Leg {
+  readonly leg: CalleeLeg;
+  answer?: { readonly response: ReceivedResponse; readonly dialog: Dialog };
+}
+
+/** One call at work: turns what the legs report into events, and what the machine asks for into SIP. */
+export class CallSession {
+  readonly subject: CallSubject;
+  readonly #ports: SessionPorts;
+  readonly #legs = new Map<AttemptId, Leg>();
+  readonly #timers = new Set<Timer>();
+  readonly #queue: CallEvent[] = [];
+  readonly #tie: Tie;
+  #call: CallState;
+  #working = false;
+  #searched = false;
+  #caller: Dialog | undefined;
+
+  constructor(subject: CallSubject, ports: SessionPorts) {
+    this.subject = subject;
+    this.#ports = ports;
+    this.#call = newCall(subject.service.class, subject.plan, ports.clock.now());
+    this.#tie = new Tie((text) => {
+      this.#warn(text);
+    });
+    subject.incoming.attach(this.#callerEvents());
+  }
+
+  /** The call as it stands. */
+  get state(): CallState {
+    return this.#call;
+  }
+
+  /** Starts the first attempt. */
+  start(): void {
+    this.#after(RING_AT_LATEST, { type: 'ring-due' });
+    this.#dispatch({ type: 'started' });
+  }
+
+  /** A trunk was judged gone: what waits on it moves at once (P8). */
+  trunkGone(trunk: TrunkId): void {
+    this.#dispatch({ type: 'trunk-gone', trunk });
+  }
+
+  #dispatch(event: CallEvent): void {
+    this.#queue.push(event);
+    if (this.#working) {
+      return;
+    }
+    this.#working = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#step(next);
+      }
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  #step(event: CallEvent): void {
+    const before = this.#call;
+    const { call, commands } = transition(before, event, this.#ports.clock.now(), this.#ports.nextAttemptId);
+    this.#call = call;
+    for (const command of commands) {
+      this.#carryOut(command);
+    }
+    this.#reportEnded(before, call);
+    if (call.phase.phase === 'connected' && before.phase.phase !== 'connected') {
+      this.#clearTimers();
+      this.#reportSearched();
+    }
+  }
+
+  #reportEnded(before: CallState, now: CallState): void {
+    for (const attempt of now.attempts) {
+      const was = before.attempts.find((each) => each.id === attempt.id);
+      if (!isOpen(attempt) && (was === undefined || isOpen(was)) && attempt.state.phase !== 'answered') {
+        this.#ports.attemptEnded(attempt, this.subject.service);
+      }
+    }
+  }
+
+  #carryOut(command: CallCommand): void {
+    switch (command.do) {
+      case 'start-attempt':
+        return this.#startAttempt(command.attempt);
+      case 'give-up':
+        return this.#legs.get(command.attempt)?.leg.cancel(command.cause);
+      case 'release-callee':
+        return this.#releaseCallee(command.attempt, command.cause);
+      case 'ring-caller':
+        return this.#ring();
+      case 'answer-caller':
+        return this.#answerCaller(command.attempt);
+      case 'reject-caller':
+        return this.#rejectCaller();
+      case 'release-caller':
+        return this.#caller?.release();
+      case 'arm-last-chance':
+        return this.#after(LAST_CHANCE, { type: 'last-chance-over' });
+      case 'report-evidence':
+        return this.#reportEvidence(command.attempt, command.outcome);
+      case 'finish':
+        return this.#finish(command.outcome);
+    }
+  }
+
+  #startAttempt(attempt: Attempt): void {
+    const { deadlines } = attempt.planned;
+    this.#ports.attemptStarted(attempt, this.subject.service);
+    const { request } = this.subject.incoming;
+    const { service, callId } = this.subject;
+    const invite = inviteFor({ request, class: service.class, callId }, attempt.planned, attempt.variant);
+    const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
+    this.#legs.set(attempt.id, { leg });
+    this.#after(deadlines.silence, { type: 'deadline', attempt: attempt.id, which: 'silence' });
+    this.#after(deadlines.progress, { type: 'deadline', attempt: attempt.id, which: 'progress' });
+  }
+
+  #calleeEvents(attempt: Attempt): CalleeEvents {
+    const { id } = attempt;
+    return {
+      progressed: (response) => {
+        const trusted = isTrustedProgress(response, attempt.planned.trunk);
+        this.#dispatch({ type: 'responded', attempt: id, status: response.status, trusted });
+      },
+      answered: (response, dialog) => {
+        const leg = this.#legs.get(id);
+        if (leg !== undefined) {
+          leg.answer = { response, dialog };
+        }
+        this.#dispatch({ type: 'answered', attempt: id });
+      },
+      failed: (failure) => {
+        this.#failed(attempt, failure);
+      },
+      ended: () => {
+        this.#tie.calleeGone();
+        this.#dispatch({ type: 'callee-ended', attempt: id });
+      },
+      requested: (request) => {
+        this.#tie.fromCallee(request);
+      },
+    };
+  }
+
+  #failed(attempt: Attempt, failure: InviteFailure): void {
+    const verdict = this.#judge(attempt, failure);
+    const status = failure.origin === 'peer' ? { status: failure.response.status } : {};
+    this.#dispatch({ type: 'failed', attempt: attempt.id, verdict, ...status });
+  }
+
+  #judge(attempt: Attempt, failure: InviteFailure): Verdict {
+    const current = this.#call.attempts.find((each) => each.id === attempt.id) ?? attempt;
+    const service = this.subject.service.class;
+    if (failure.origin === 'local') {
+      const sawProvisional = current.firstResponseAt !== undefined;
+      return judge({ service, origin: 'local', cause: failure.cause, sawProvisional });
+    }
+    return judge({
+      service,
+      origin: 'peer',
+      status: failure.response.status,
+      reasons: parseReasons(failure.response.headers),
+      sawProgress: current.progressAt !== undefined,
+      plain: attempt.variant === 'plain',
+      ownNumber: attempt.variant === 'own-number',
+    });
+  }
+
+  #callerEvents(): CallerEvents {
+    return {
+      cancelled: () => {
+        this.#dispatch({ type: 'caller-cancelled' });
+      },
+      acknowledged: (body) => {
+        this.#tie.acknowledged(body);
+      },
+      ended: () => {
+        this.#tie.callerGone();
+        this.#dispatch({ type: 'caller-ended' });
+      },
+      requested: (request) => {
+        this.#tie.fromCaller(request);
+      },
+    };
+  }
+
+  #ring(): void {
+    if (this.#call.phase.phase !== 'searching') {
+      return;
+    }
+    this.subject.incoming.progress({ status: 180 });
+    this.#later(RING_AGAIN, () => {
+      this.#ring();
+    });
+  }
+
+  /** The caller gets the winner's answer. The winner's ACK waits for the caller's only where that carries the SDP. */
+  #answerCaller(id: AttemptId): void {
+    const leg = this.#legs.get(id);
+    if (leg?.answer === undefined) {
+      return;
+    }
+    const { response, dialog } = leg.answer;
+    const delayed = this.subject.incoming.request.body === '';
+    this.#tie.join(dialog, leg.leg, delayed);
+    this.subject.incoming
+      .answer({ status: 200, headers: contentType(response), body: response.body })
+      .then((caller) => {
+        this.#caller = caller;
+        this.#tie.callerJoined(caller);
+        this.#dispatch({ type: 'caller-answered' });
+      })
+      .catch((error: unknown) => {
+        this.#warn(`the caller could not be answered: ${String(error)}`);
+        this.#dispatch({ type: 'caller-unreachable' });
+      });
+  }
+
+  #rejectCaller(): void {
+    const answer = finalForCaller(this.subject.service.class, this.#call.attempts.flatMap(failureOf));
+    const cause = { protocol: 'Q.850', cause: answer.cause, text: undefined, location: undefined };
+    const headers: readonly Header[] = [
+      ...(answer.retryAfter === undefined ? [] : [{ name: 'Retry-After', value: String(answer.retryAfter) }]),
+      ...(answer.cause === undefined ? [] : [{ name: 'Reason', value: printReason(cause) }]),
+    ];
+    this.subject.incoming.reject({ status: answer.status, headers });
+  }
+
+  #releaseCallee(id: AttemptId, cause: string): void {
+    const leg = this.#legs.get(id);
+    leg?.leg.acknowledge();
+    leg?.answer?.dialog.release(cause);
+  }
+
+  #reportEvidence(id: AttemptId, outcome: AttemptOutcome): void {
+    const attempt = this.#call.attempts.find((each) => each.id === id);
+    if (attempt !== undefined) {
+      this.#ports.evidence(attempt, this.subject.service, outcome);
+    }
+  }
+
+  #finish(outcome: CallOutcome): void {
+    this.#clearTimers();
+    this.#reportSearched();
+    this.#ports.log.debug({ callId: this.subject.callId, outcome }, 'call over');
+    this.#ports.over(this);
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers) {
+      timer.cancel();
+    }
+    this.#timers.clear();
+  }
+
+  #reportSearched(): void {
+    if (!this.#searched) {
+      this.#searched = true;
+      this.#ports.searched(this);
+    }
+  }
+
+  #after(delay: Milliseconds, event: CallEvent): void {
+    this.#later(delay, () => {
+      this.#dispatch(event);
+    });
+  }
+
+  #later(delay: Milliseconds, action: () => void): void {
+    const timer = this.#ports.clock.setTimer(delay, () => {
+      this.#timers.delete(timer);
+      action();
+    });
+    this.#timers.add(timer);
+  }
+
+  #warn(text: string): void {
+    this.#ports.log.warn({ callId: this.subject.callId }, text);
+  }
+}
+
+function failureOf(attempt: Attempt): readonly FailedAttempt[] {
+  const verdict = attempt.state.phase === 'failed' ? attempt.state.verdict : attempt.missed;
+  return verdict === undefined ? [] : [{ carrier: attempt.planned.trunk.carrier, verdict }];
+}
+
+function contentType(response: ReceivedResponse): readonly Header[] {
+  const value = header(response.headers, 'Content-Type');
+  return value === undefined || response.body === '' ? [] : [{ name: 'Content-Type', value }];
+}

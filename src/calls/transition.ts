@@ -1,0 +1,327 @@
+import type { PlannedAttempt } from '../domain/attempt.js';
+import type { AttemptId } from '../domain/ids.js';
+import type { ServiceClass } from '../domain/network.js';
+import type { Instant } from '../domain/time.js';
+import type { Verdict } from '../domain/verdict.js';
+import { judge } from '../failure/verdict.js';
+import type { Attempt, CallCommand, CallEvent, CallState, GiveUpCause, Lateness, Step, Variant } from './call.js';
+
+/**
+ * A call that has just come in.
+ *
+ * @param plan what to try, best first. Not empty.
+ */
+export function newCall(serviceClass: ServiceClass, plan: readonly PlannedAttempt[], now: Instant): CallState {
+  return { class: serviceClass, startedAt: now, phase: { phase: 'searching' }, attempts: [], remaining: plan };
+}
+
+/** Whether the attempt may still be answered. */
+export function isOpen(attempt: Attempt): boolean {
+  const { phase } = attempt.state;
+  return phase === 'silent' || phase === 'trying' || phase === 'progressing';
+}
+
+/** Whether the attempt is past its own deadline without trusted progress. */
+export function isLate(attempt: Attempt): boolean {
+  return (attempt.state.phase === 'silent' || attempt.state.phase === 'trying') && attempt.state.late !== undefined;
+}
+
+/**
+ * The one transition of the call machine (DESIGN 4.2 to 4.4 and 4.8). Pure: what it asks for is in `commands`.
+ *
+ * An event that no longer matters (a deadline of a finished attempt, a response after the end) leaves the state as it is.
+ *
+ * @param attemptId gives a fresh id for each attempt that starts.
+ */
+export function transition(call: CallState, event: CallEvent, now: Instant, attemptId: () => AttemptId): Step {
+  const draft = new Draft(call, now, attemptId);
+  apply(draft, event);
+  if (draft.call.phase.phase === 'searching') {
+    continueSearch(draft);
+  }
+  return { call: draft.call, commands: draft.commands };
+}
+
+/** The state and the commands while one event is worked in. It never leaves `transition`. */
+class Draft {
+  readonly commands: CallCommand[] = [];
+  call: CallState;
+  readonly now: Instant;
+  readonly #attemptId: () => AttemptId;
+
+  constructor(call: CallState, now: Instant, attemptId: () => AttemptId) {
+    this.call = call;
+    this.now = now;
+    this.#attemptId = attemptId;
+  }
+
+  ask(command: CallCommand): void {
+    this.commands.push(command);
+  }
+
+  set(change: Partial<CallState>): void {
+    this.call = { ...this.call, ...change };
+  }
+
+  find(id: AttemptId): Attempt | undefined {
+    return this.call.attempts.find((attempt) => attempt.id === id);
+  }
+
+  update(id: AttemptId, change: Partial<Attempt>): void {
+    this.set({
+      attempts: this.call.attempts.map((attempt) => (attempt.id === id ? { ...attempt, ...change } : attempt)),
+    });
+  }
+
+  start(planned: PlannedAttempt, variant: Variant): void {
+    const attempt: Attempt = {
+      id: this.#attemptId(),
+      planned,
+      variant,
+      startedAt: this.now,
+      state: { phase: 'silent' },
+    };
+    this.set({ attempts: [...this.call.attempts, attempt] });
+    this.ask({ do: 'start-attempt', attempt });
+  }
+
+  giveUp(attempt: Attempt, cause: GiveUpCause): void {
+    this.update(attempt.id, { state: { phase: 'given-up', cause }, endedAt: this.now });
+    this.ask({ do: 'give-up', attempt: attempt.id, cause });
+  }
+
+  giveUpAll(cause: GiveUpCause): void {
+    for (const attempt of this.call.attempts.filter(isOpen)) {
+      this.giveUp(attempt, cause);
+    }
+  }
+}
+
+function apply(draft: Draft, event: CallEvent): void {
+  switch (event.type) {
+    case 'started':
+      return;
+    case 'responded':
+      return onResponse(draft, event.attempt, event.trusted);
+    case 'answered':
+      return onAnswer(draft, event.attempt);
+    case 'failed':
+      return onFailure(draft, event.attempt, event.verdict, event.status);
+    case 'deadline':
+      return onDeadline(draft, event.attempt, event.which);
+    case 'ring-due':
+      return ring(draft);
+    case 'last-chance-over':
+      return onLastChanceOver(draft);
+    case 'trunk-gone':
+      return onTrunkGone(draft, event.trunk);
+    case 'caller-cancelled':
+    case 'caller-unreachable':
+      return onCallerGone(draft);
+    case 'caller-answered':
+      return onCallerAnswered(draft);
+    case 'caller-ended':
+      return onCallerEnded(draft);
+    case 'callee-ended':
+      return onCalleeEnded(draft, event.attempt);
+  }
+}
+
+/** Any response ends the silence deadline; only trusted progress ends the progress deadline (DESIGN 4.3). */
+function onResponse(draft: Draft, id: AttemptId, trusted: boolean): void {
+  const attempt = draft.find(id);
+  if (attempt === undefined || !isOpen(attempt)) {
+    return;
+  }
+  const firstResponseAt = attempt.firstResponseAt ?? draft.now;
+  if (!trusted) {
+    draft.update(id, { firstResponseAt, state: attempt.state.phase === 'silent' ? trying(attempt) : attempt.state });
+    return;
+  }
+  if (attempt.state.phase !== 'progressing') {
+    draft.update(id, { firstResponseAt, progressAt: draft.now, state: { phase: 'progressing' } });
+    draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'progressed' } });
+  }
+  ring(draft);
+}
+
+function trying(attempt: Attempt): Attempt['state'] {
+  return isLate(attempt) ? { phase: 'trying', late: 'silence' } : { phase: 'trying' };
+}
+
+/** The first 2xx wins; every other is released (DESIGN 4.4, P12). */
+function onAnswer(draft: Draft, id: AttemptId): void {
+  const attempt = draft.find(id);
+  if (attempt === undefined) {
+    return;
+  }
+  if (draft.call.phase.phase !== 'searching' || !isOpen(attempt)) {
+    draft.ask({ do: 'release-callee', attempt: id, cause: 'answered elsewhere' });
+    return;
+  }
+  const firstResponseAt = attempt.firstResponseAt ?? draft.now;
+  draft.update(id, { firstResponseAt, endedAt: draft.now, status: 200, state: { phase: 'answered' } });
+  draft.set({ phase: { phase: 'answering', winner: id, calleeGone: false } });
+  draft.ask({ do: 'answer-caller', attempt: id });
+  draft.giveUpAll('answered elsewhere');
+  draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'answered' } });
+}
+
+/** A final failure: what the trunk is blamed for, and the same route once more where that may help (P3). */
+function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number | undefined): void {
+  const attempt = draft.find(id);
+  if (attempt === undefined || !isOpen(attempt)) {
+    return;
+  }
+  draft.update(id, {
+    state: { phase: 'failed', verdict },
+    endedAt: draft.now,
+    ...(status === undefined ? {} : { status, firstResponseAt: attempt.firstResponseAt ?? draft.now }),
+  });
+  if (attempt.missed === undefined) {
+    draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'failed', verdict } });
+  }
+  if (draft.call.phase.phase !== 'searching') {
+    return;
+  }
+  if (verdict.next === 'end' && draft.call.class !== 'emergency') {
+    draft.set({ remaining: [] });
+  } else if (verdict.next === 'same-plain' && attempt.variant === 'as-sent') {
+    draft.start(attempt.planned, 'plain');
+  } else if (verdict.next === 'same-own-number' && attempt.variant === 'as-sent') {
+    draft.start(attempt.planned, 'own-number');
+  }
+}
+
+/** A missed deadline counts against the trunk at once; the attempt stays open, and may still win (DESIGN 4.4). */
+function onDeadline(draft: Draft, id: AttemptId, which: Lateness): void {
+  const attempt = draft.find(id);
+  if (attempt === undefined || !missedNow(attempt, which)) {
+    return;
+  }
+  const silent = attempt.state.phase === 'silent';
+  draft.update(id, { state: silent ? { phase: 'silent', late: 'silence' } : { phase: 'trying', late: which } });
+  blame(draft, attempt, silent ? 'silence' : which);
+}
+
+function missedNow(attempt: Attempt, which: Lateness): boolean {
+  const { state } = attempt;
+  return (
+    (state.phase === 'silent' && !isLate(attempt)) ||
+    (state.phase === 'trying' && which === 'progress' && !isLate(attempt))
+  );
+}
+
+function blame(draft: Draft, attempt: Attempt, which: Lateness): void {
+  const verdict = judge({ service: draft.call.class, origin: 'deadline', which });
+  draft.update(attempt.id, { missed: verdict });
+  draft.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'failed', verdict } });
+}
+
+/** Calls that wait on a trunk at the moment it is judged gone move at once (P8). */
+function onTrunkGone(draft: Draft, trunk: string): void {
+  for (const attempt of draft.call.attempts) {
+    const { state } = attempt;
+    if (attempt.planned.trunk.id !== trunk || isLate(attempt)) {
+      continue;
+    }
+    if (state.phase === 'silent') {
+      draft.update(attempt.id, { state: { phase: 'silent', late: 'silence' } });
+    } else if (state.phase === 'trying') {
+      draft.update(attempt.id, { state: { phase: 'trying', late: 'progress' } });
+    }
+  }
+}
+
+function ring(draft: Draft): void {
+  if (draft.call.phase.phase === 'searching' && draft.call.ringingAt === undefined) {
+    draft.set({ ringingAt: draft.now });
+    draft.ask({ do: 'ring-caller' });
+  }
+}
+
+/** What is late by now will not come; what rings may still be answered. */
+function onLastChanceOver(draft: Draft): void {
+  if (draft.call.phase.phase === 'searching') {
+    for (const attempt of draft.call.attempts.filter(isLate)) {
+      draft.giveUp(attempt, 'out of time');
+    }
+  }
+}
+
+function onCallerGone(draft: Draft): void {
+  const { phase } = draft.call;
+  if (phase.phase === 'searching') {
+    draft.giveUpAll('caller gone');
+    end(draft, 'cancelled');
+  } else if (phase.phase === 'answering') {
+    draft.ask({ do: 'release-callee', attempt: phase.winner, cause: 'caller gone' });
+    end(draft, 'cancelled');
+  }
+}
+
+function onCallerAnswered(draft: Draft): void {
+  const { phase } = draft.call;
+  if (phase.phase !== 'answering') {
+    draft.ask({ do: 'release-caller' });
+    return;
+  }
+  draft.set({ answeredAt: draft.now, phase: { phase: 'connected', winner: phase.winner } });
+  if (phase.calleeGone) {
+    draft.ask({ do: 'release-caller' });
+    end(draft, 'answered');
+  }
+}
+
+function onCallerEnded(draft: Draft): void {
+  const { phase } = draft.call;
+  if (phase.phase === 'answering' || phase.phase === 'connected') {
+    draft.ask({ do: 'release-callee', attempt: phase.winner, cause: 'caller hung up' });
+    end(draft, 'answered');
+  }
+}
+
+function onCalleeEnded(draft: Draft, id: AttemptId): void {
+  const { phase } = draft.call;
+  if (phase.phase === 'answering' && phase.winner === id) {
+    draft.set({ phase: { ...phase, calleeGone: true } });
+  } else if (phase.phase === 'connected' && phase.winner === id) {
+    draft.ask({ do: 'release-caller' });
+    end(draft, 'answered');
+  }
+}
+
+function end(draft: Draft, outcome: 'answered' | 'failed' | 'cancelled'): void {
+  draft.set({ phase: { phase: 'ended', outcome }, remaining: [] });
+  draft.ask({ do: 'finish', outcome });
+}
+
+/** After each event of a search: start what is due, cancel what is overtaken, end what has failed. */
+function continueSearch(draft: Draft): void {
+  cancelOvertaken(draft);
+  const live = draft.call.attempts.some((attempt) => isOpen(attempt) && !isLate(attempt));
+  const [next, ...rest] = draft.call.remaining;
+  if (live) {
+    return;
+  }
+  if (next !== undefined) {
+    draft.set({ remaining: rest });
+    draft.start(next, 'as-sent');
+  } else if (!draft.call.attempts.some(isOpen)) {
+    draft.ask({ do: 'reject-caller' });
+    end(draft, 'failed');
+  } else if (draft.call.lastChanceAt === undefined) {
+    draft.set({ lastChanceAt: draft.now });
+    draft.ask({ do: 'arm-last-chance' });
+  }
+}
+
+/** An attempt that is late is cancelled once another has trusted progress (DESIGN 4.4). */
+function cancelOvertaken(draft: Draft): void {
+  if (!draft.call.attempts.some((attempt) => attempt.state.phase === 'progressing')) {
+    return;
+  }
+  for (const attempt of draft.call.attempts.filter(isLate)) {
+    draft.giveUp(attempt, 'rings elsewhere');
+  }
+}

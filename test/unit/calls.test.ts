@@ -1,0 +1,313 @@
+import fc from 'fast-check';
+import t from 'tap';
+import type { Attempt, CallCommand, CallEvent, CallState } from '../../src/calls/call.js';
+import { isOpen, newCall, transition } from '../../src/calls/transition.js';
+import type { PlannedAttempt } from '../../src/domain/attempt.js';
+import {
+  id,
+  type AttemptId,
+  type CarrierId,
+  type DestinationId,
+  type RouteId,
+  type ServiceId,
+  type TrunkId,
+} from '../../src/domain/ids.js';
+import type { ServiceClass } from '../../src/domain/network.js';
+import { instant, ms } from '../../src/domain/time.js';
+import type { Verdict } from '../../src/domain/verdict.js';
+
+const service = id<ServiceId>('112');
+
+function planned(name: string): PlannedAttempt {
+  return {
+    route: {
+      id: id<RouteId>(`112-${name}`),
+      service,
+      destination: id<DestinationId>('meldkamer'),
+      trunk: id<TrunkId>(name),
+      number: '112',
+      tier: 1,
+    },
+    trunk: {
+      id: id<TrunkId>(name),
+      carrier: id<CarrierId>(name),
+      kind: 'sip',
+      address: { host: '127.0.0.2', port: 5060, transport: 'udp' },
+      channels: 10,
+      riskGroups: new Set(),
+      trusted180: true,
+      trusted183: false,
+      probeInterval: ms(1000),
+      enabled: true,
+    },
+    role: 'normal',
+    deadlines: { silence: ms(600), progress: ms(2500) },
+  };
+}
+
+const broken: Verdict = { fault: 'trunk', kind: 'rejected', weight: 'strong', next: 'next', reason: '503' };
+const plainAgain: Verdict = { ...broken, kind: 'config', weight: 'none', next: 'same-plain', reason: '488' };
+const busyForGood: Verdict = { fault: 'callee', kind: 'callee', weight: 'none', next: 'end', reason: '486' };
+
+/** A call under test: feeds events, keeps what was asked for. */
+class Bench {
+  call: CallState;
+  readonly all: CallCommand[] = [];
+  last: readonly CallCommand[] = [];
+  #now = 0;
+  #ids = 0;
+
+  constructor(names: readonly string[], serviceClass: ServiceClass = 'emergency') {
+    this.call = newCall(serviceClass, names.map(planned), instant(0));
+    this.feed({ type: 'started' });
+  }
+
+  feed(event: CallEvent, now = this.#now + 1): readonly CallCommand[] {
+    this.#now = now;
+    const step = transition(this.call, event, instant(now), () => id<AttemptId>(`a${++this.#ids}`));
+    this.call = step.call;
+    this.last = step.commands;
+    this.all.push(...step.commands);
+    return step.commands;
+  }
+
+  names(): readonly string[] {
+    return this.last.map((command) =>
+      'attempt' in command && typeof command.attempt === 'string' ? `${command.do} ${command.attempt}` : command.do,
+    );
+  }
+
+  started(): readonly string[] {
+    return this.all.flatMap((each) => (each.do === 'start-attempt' ? [each.attempt.planned.trunk.id] : []));
+  }
+
+  state(attempt: string): Attempt['state'] | undefined {
+    return this.call.attempts.find((each) => each.id === attempt)?.state;
+  }
+}
+
+const a1 = id<AttemptId>('a1');
+const a2 = id<AttemptId>('a2');
+
+t.test('an answered call: first attempt at once, ringing passed on, the answer to the caller', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  t.same(bench.started(), ['kpn']);
+  bench.feed({ type: 'responded', attempt: a1, status: 100, trusted: false });
+  t.same(bench.names(), []);
+  bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true });
+  t.same(bench.names(), ['report-evidence a1', 'ring-caller']);
+  bench.feed({ type: 'answered', attempt: a1 });
+  t.same(bench.names(), ['answer-caller a1', 'report-evidence a1']);
+  bench.feed({ type: 'caller-answered' });
+  t.equal(bench.call.phase.phase, 'connected');
+  bench.feed({ type: 'caller-ended' });
+  t.same(bench.names(), ['release-callee a1', 'finish']);
+  t.same(bench.started(), ['kpn']);
+});
+
+t.test('a final failure starts the next attempt at once, an unlisted one too (P3)', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'failed', attempt: a1, verdict: broken, status: 503 });
+  t.same(bench.started(), ['kpn', 'second']);
+  bench.feed({ type: 'failed', attempt: a2, verdict: broken, status: 599 });
+  t.same(bench.names(), ['report-evidence a2', 'reject-caller', 'finish']);
+  t.match(bench.call.phase, { phase: 'ended', outcome: 'failed' });
+});
+
+t.test('"end" ends the search of a priority call, never of an emergency call', async (t) => {
+  const emergency = new Bench(['kpn', 'second']);
+  emergency.feed({ type: 'failed', attempt: a1, verdict: busyForGood, status: 486 });
+  t.same(emergency.started(), ['kpn', 'second']);
+  const priority = new Bench(['kpn', 'second'], 'priority');
+  priority.feed({ type: 'failed', attempt: a1, verdict: busyForGood, status: 486 });
+  t.same(priority.started(), ['kpn']);
+  t.match(priority.call.phase, { phase: 'ended', outcome: 'failed' });
+});
+
+t.test(
+  'silence: the second attempt starts while the first is left running, and the first may still win (P1)',
+  async (t) => {
+    const bench = new Bench(['kpn', 'second']);
+    bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+    t.same(bench.started(), ['kpn', 'second']);
+    t.equal(
+      bench.all.some((each) => each.do === 'give-up'),
+      false,
+    );
+    bench.feed({ type: 'answered', attempt: a1 }, 700);
+    t.same(bench.names(), ['answer-caller a1', 'give-up a2', 'report-evidence a1']);
+  },
+);
+
+t.test('100 and then nothing is late at the progress deadline, not at the silence deadline (P2)', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'responded', attempt: a1, status: 100, trusted: false }, 5);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  t.same(bench.started(), ['kpn']);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'progress' }, 2500);
+  t.same(bench.started(), ['kpn', 'second']);
+  t.match(bench.last[0], { do: 'report-evidence', outcome: { kind: 'failed', verdict: { kind: 'stalled' } } });
+});
+
+t.test('an overtaken attempt is cancelled when another has trusted progress, not before', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  bench.feed({ type: 'responded', attempt: a2, status: 183, trusted: false });
+  t.same(bench.names(), []);
+  bench.feed({ type: 'responded', attempt: a2, status: 180, trusted: true });
+  t.same(bench.names(), ['report-evidence a2', 'ring-caller', 'give-up a1']);
+});
+
+t.test('what rings is not cut by another that rings; only an answer cuts it', async (t) => {
+  const bench = new Bench(['kpn', 'second', 'mobile']);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true });
+  bench.feed({ type: 'responded', attempt: a2, status: 180, trusted: true });
+  t.equal(
+    bench.all.some((each) => each.do === 'give-up'),
+    false,
+  );
+  bench.feed({ type: 'deadline', attempt: a2, which: 'progress' });
+  t.same(bench.started(), ['kpn', 'second'], 'trusted progress holds back further hedges');
+  bench.feed({ type: 'answered', attempt: a2 });
+  t.same(bench.names(), ['answer-caller a2', 'give-up a1', 'report-evidence a2']);
+});
+
+t.test('two answers in the same millisecond: the first wins, the other is released (P12)', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  bench.feed({ type: 'answered', attempt: a2 }, 650);
+  bench.feed({ type: 'answered', attempt: a1 }, 650);
+  t.same(bench.names(), ['release-callee a1']);
+});
+
+t.test('the caller hangs up while two attempts are open: both are given up', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  bench.feed({ type: 'caller-cancelled' });
+  t.same(bench.names(), ['give-up a1', 'give-up a2', 'finish']);
+  bench.feed({ type: 'answered', attempt: a2 });
+  t.same(bench.names(), ['release-callee a2'], 'an answer that crossed the cancel is released');
+});
+
+t.test('the caller hears ringing when nothing rings in time (P20), once', async (t) => {
+  const bench = new Bench(['kpn']);
+  bench.feed({ type: 'ring-due' }, 2000);
+  t.same(bench.names(), ['ring-caller']);
+  bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true });
+  t.same(bench.names(), ['report-evidence a1']);
+});
+
+t.test('calls that wait on a trunk that is judged gone move at once (P8)', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'trunk-gone', trunk: id<TrunkId>('second') });
+  t.same(bench.started(), ['kpn']);
+  bench.feed({ type: 'trunk-gone', trunk: id<TrunkId>('kpn') });
+  t.same(bench.started(), ['kpn', 'second']);
+});
+
+t.test('the same trunk once more, plain, and then the next', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'failed', attempt: a1, verdict: plainAgain, status: 488 });
+  t.match(bench.call.attempts[1], { variant: 'plain', planned: { trunk: { id: 'kpn' } } });
+  bench.feed({ type: 'failed', attempt: a2, verdict: plainAgain, status: 488 });
+  t.same(bench.started(), ['kpn', 'kpn', 'second']);
+});
+
+t.test('when nothing is left, late attempts keep a last chance, then the caller is told', async (t) => {
+  const bench = new Bench(['kpn']);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  t.same(bench.names(), ['report-evidence a1', 'arm-last-chance']);
+  bench.feed({ type: 'last-chance-over' }, 4600);
+  t.same(bench.names(), ['give-up a1', 'reject-caller', 'finish']);
+});
+
+t.test('an attempt that rings after all is not cut by the last chance', async (t) => {
+  const bench = new Bench(['kpn']);
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true }, 3000);
+  bench.feed({ type: 'last-chance-over' }, 4600);
+  t.same(bench.names(), []);
+  bench.feed({ type: 'answered', attempt: a1 });
+  t.ok(bench.names().includes('answer-caller a1'));
+});
+
+t.test('the callee hangs up while our 200 is on its way: the caller is released once it stands', async (t) => {
+  const bench = new Bench(['kpn']);
+  bench.feed({ type: 'answered', attempt: a1 });
+  bench.feed({ type: 'callee-ended', attempt: a1 });
+  t.same(bench.names(), []);
+  bench.feed({ type: 'caller-answered' });
+  t.same(bench.names(), ['release-caller', 'finish']);
+});
+
+t.test('in any order of events: one winner, no leg left open, the caller told exactly once', async (t) => {
+  const attempt = fc.constantFrom(...['a1', 'a2', 'a3', 'a4'].map((name) => id<AttemptId>(name)));
+  const event: fc.Arbitrary<CallEvent> = fc.oneof(
+    fc.record({
+      type: fc.constant('responded' as const),
+      attempt,
+      status: fc.constantFrom(100, 180, 183),
+      trusted: fc.boolean(),
+    }),
+    fc.record({ type: fc.constant('answered' as const), attempt }),
+    fc.record({
+      type: fc.constant('failed' as const),
+      attempt,
+      verdict: fc.constantFrom(broken, plainAgain, busyForGood),
+    }),
+    fc.record({
+      type: fc.constant('deadline' as const),
+      attempt,
+      which: fc.constantFrom('silence' as const, 'progress' as const),
+    }),
+    fc.constantFrom<CallEvent>(
+      { type: 'ring-due' },
+      { type: 'last-chance-over' },
+      { type: 'caller-cancelled' },
+      { type: 'caller-answered' },
+      { type: 'caller-unreachable' },
+      { type: 'caller-ended' },
+      { type: 'trunk-gone', trunk: id<TrunkId>('kpn') },
+    ),
+    fc.record({ type: fc.constant('callee-ended' as const), attempt }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(event, { maxLength: 30 }),
+      fc.constantFrom<ServiceClass>('emergency', 'priority'),
+      (events, serviceClass) => {
+        const bench = new Bench(['kpn', 'second', 'mobile'], serviceClass);
+        const exists = (each: CallEvent): boolean =>
+          !('attempt' in each) || bench.call.attempts.some(({ id }) => id === each.attempt);
+        for (const each of events.filter((one) => exists(one))) {
+          bench.feed(each);
+          checkInvariants(bench);
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});
+
+function checkInvariants(bench: Bench): void {
+  const count = (kind: CallCommand['do']): number => bench.all.filter((each) => each.do === kind).length;
+  const { call } = bench;
+  const open = call.attempts.filter(isOpen).length;
+  const told = count('answer-caller') + count('reject-caller');
+  if (told > 1 || count('finish') > 1 || count('ring-caller') > 1) {
+    throw new Error(`the caller was told ${told} times, finished ${count('finish')} times`);
+  }
+  if (call.phase.phase !== 'searching' && open > 0) {
+    throw new Error(`${open} attempts are left open in ${call.phase.phase}`);
+  }
+  if (call.phase.phase === 'searching' && open === 0) {
+    throw new Error('a search with nothing open and nothing decided');
+  }
+  if ((call.phase.phase === 'ended') !== (count('finish') === 1)) {
+    throw new Error('ended without finish, or finish without end');
+  }
+  if (new Set(call.attempts.map(({ id }) => id)).size !== call.attempts.length) {
+    throw new Error('two attempts share an id');
+  }
+}
