@@ -43,6 +43,8 @@ export type HealthChange =
   | {
       readonly of: 'carrier';
       readonly carrier: CarrierId;
+      /** The service for which the carrier is seen so: each has its own truth. */
+      readonly service: ServiceId;
       readonly from: CarrierState;
       readonly to: CarrierState;
       readonly at: Instant;
@@ -52,5 +54,6 @@ export type HealthChange =
 /** What routing reads: the state per (trunk, service), and per carrier. Rebuilt when health changes. */
 export interface HealthView {
   trunk(trunk: TrunkId, service: ServiceId): TrunkState;
-  carrier(carrier: CarrierId): CarrierState;
+  /** The carrier as one service sees it, or, without a service, as the worst hit of them sees it. */
+  carrier(carrier: CarrierId, service?: ServiceId): CarrierState;
 }

@@ -1,0 +1,41 @@
+import type { ServiceClass } from '../domain/network.js';
+import type { Reason } from '../sip/reason.js';
+
+/** A final response of 300 or more from the trunk. */
+export interface PeerEnding {
+  readonly service: ServiceClass;
+  readonly origin: 'peer';
+  readonly status: number;
+  /** Every Reason of the response, in order (RFC 3326, RFC 6432). */
+  readonly reasons: readonly Reason[];
+  /** Whether trusted progress (ringing) came before it. */
+  readonly sawProgress: boolean;
+  /** Whether this attempt was already the plain one: SDP only, nothing required. */
+  readonly plain: boolean;
+  /** Whether this attempt already showed the trunk's own number as the caller. */
+  readonly ownNumber: boolean;
+}
+
+/** A failure that our own SIP server reports. */
+export interface LocalEnding {
+  readonly service: ServiceClass;
+  readonly origin: 'local';
+  readonly cause: 'timeout' | 'refused' | 'unresolvable' | 'unsendable';
+  /** Whether any response, 100 included, came before it. */
+  readonly sawProvisional: boolean;
+}
+
+/** A deadline of ours passed: nothing came back, or no trusted progress. */
+export interface DeadlineEnding {
+  readonly service: ServiceClass;
+  readonly origin: 'deadline';
+  readonly which: 'silence' | 'progress';
+}
+
+/** We gave the attempt up: another won, or the caller hung up. */
+export interface CancelledEnding {
+  readonly origin: 'cancelled-by-us';
+}
+
+/** How an attempt ended without an answer. */
+export type Ending = PeerEnding | LocalEnding | DeadlineEnding | CancelledEnding;

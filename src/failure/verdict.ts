@@ -1,0 +1,147 @@
+import type { NextStep, Verdict } from '../domain/verdict.js';
+import type { Reason } from '../sip/reason.js';
+import type { DeadlineEnding, Ending, LocalEnding, PeerEnding } from './ending.js';
+import { type Meaning, redirected, type Row, rows, unlisted } from './table.js';
+
+export type { CancelledEnding, DeadlineEnding, Ending, LocalEnding, PeerEnding } from './ending.js';
+
+const byStatus = new Map(rows.flatMap((row) => row.statuses.map((status) => [status, row] as const)));
+const byCause = new Map(rows.flatMap((row) => row.causes.map((cause) => [cause, row] as const)));
+
+/** RFC 8606: the user, and the private network that serves it. */
+const userLocations = new Set(['U', 'RPN']);
+/** RFC 8606: the networks between us and the user, ours and theirs. */
+const networkLocations = new Set(['LPN', 'LN', 'TN', 'RLN', 'INTL']);
+
+/**
+ * Says what a finished attempt means: whose fault, how much it counts against the trunk, what may be tried next.
+ * The Q.850 cause is read first where it says more than the status, with the place of release (RFC 6432, RFC 8606).
+ * On an emergency call it never says `end`, except for what we cancelled ourselves.
+ */
+export function judge(ending: Ending): Verdict {
+  switch (ending.origin) {
+    case 'peer':
+      return judgeResponse(ending);
+    case 'local':
+      return judgeLocal(ending);
+    case 'deadline':
+      return judgeDeadline(ending);
+    case 'cancelled-by-us':
+      return { fault: 'none', kind: 'cancelled', weight: 'none', next: 'end', reason: 'cancelled by us' };
+  }
+}
+
+const silent: Verdict = {
+  fault: 'trunk',
+  kind: 'silent',
+  weight: 'strong',
+  next: 'next',
+  reason: 'nothing came back',
+};
+const stalled: Verdict = {
+  fault: 'carrier',
+  kind: 'stalled',
+  weight: 'strong',
+  next: 'next',
+  reason: '100 Trying, then nothing',
+};
+const refused: Verdict = {
+  fault: 'trunk',
+  kind: 'refused',
+  weight: 'strong',
+  next: 'next',
+  reason: 'the trunk refused the connection',
+};
+const unresolvable: Verdict = {
+  fault: 'ours',
+  kind: 'ours',
+  weight: 'none',
+  next: 'next',
+  reason: 'the name of the trunk did not resolve',
+};
+const unsendable: Verdict = {
+  fault: 'ours',
+  kind: 'ours',
+  weight: 'none',
+  next: 'next',
+  reason: 'our own SIP server could not send it',
+};
+
+function judgeDeadline(ending: DeadlineEnding): Verdict {
+  return ending.which === 'silence' ? silent : stalled;
+}
+
+function judgeLocal(ending: LocalEnding): Verdict {
+  switch (ending.cause) {
+    case 'timeout':
+      return ending.sawProvisional ? stalled : silent;
+    case 'refused':
+      return refused;
+    case 'unresolvable':
+      return unresolvable;
+    case 'unsendable':
+      return unsendable;
+  }
+}
+
+function judgeResponse(ending: PeerEnding): Verdict {
+  const q850 = isdnReason(ending.reasons);
+  const row = rowFor(ending.status, q850?.cause);
+  const meaning = row === undefined ? meaningOfClass(ending.status) : apply(row, ending, q850?.location);
+  return {
+    ...meaning,
+    next: retryOnce(meaning.next, ending),
+    reason: `${meaning.reason} (${describe(ending.status, q850)})`,
+    status: ending.status,
+    ...(q850?.cause === undefined ? {} : { cause: q850.cause }),
+    ...(q850?.location === undefined ? {} : { location: q850.location }),
+  };
+}
+
+/** The Q.850 reason that says most: the first with a cause that a row lists, else the first. */
+function isdnReason(reasons: readonly Reason[]): Reason | undefined {
+  const isdn = reasons.filter(({ protocol, cause }) => protocol.toUpperCase() === 'Q.850' && cause !== undefined);
+  return isdn.find(({ cause }) => cause !== undefined && byCause.has(cause)) ?? isdn[0];
+}
+
+function rowFor(status: number, cause: number | undefined): Row | undefined {
+  const fromStatus = byStatus.get(status);
+  if (cause === undefined || fromStatus?.statusDecides === true) {
+    return fromStatus;
+  }
+  // FreeSWITCH sends cause 21 as 603 always: beside a decline it says nothing new.
+  if (cause === 21 && fromStatus?.name === 'declined') {
+    return fromStatus;
+  }
+  return byCause.get(cause) ?? fromStatus;
+}
+
+function meaningOfClass(status: number): Meaning {
+  return status >= 300 && status < 400 ? redirected : unlisted;
+}
+
+function apply(row: Row, ending: PeerEnding, location: string | undefined): Meaning {
+  const priority = ending.service === 'priority';
+  const place = location?.toUpperCase() ?? '';
+  const fromUser = userLocations.has(place);
+  return {
+    ...row.meaning,
+    ...(ending.sawProgress ? row.afterProgress : {}),
+    ...(priority ? row.priority : {}),
+    ...(fromUser ? row.fromUser : {}),
+    ...(fromUser && priority ? row.fromUserPriority : {}),
+    ...(networkLocations.has(place) ? row.fromNetwork : {}),
+  };
+}
+
+function retryOnce(next: NextStep, ending: PeerEnding): NextStep {
+  const spent = (next === 'same-plain' && ending.plain) || (next === 'same-own-number' && ending.ownNumber);
+  return spent ? 'next' : next;
+}
+
+function describe(status: number, reason: Reason | undefined): string {
+  if (reason?.cause === undefined) {
+    return String(status);
+  }
+  return `${status}, cause ${reason.cause}${reason.location === undefined ? '' : ` at ${reason.location}`}`;
+}

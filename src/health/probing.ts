@@ -1,0 +1,110 @@
+import type { Trunk } from '../domain/network.js';
+import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
+import type { CallLedger, Ledgers, ProbeLedger } from './ledgers.js';
+import { lateAfter } from './round-trip.js';
+
+/** The figures of probing, and why. */
+export const probingSettings = {
+  /** Between quick probes of a trunk that may be probed every second; slower profiles stretch it in proportion. */
+  quickSpacing: ms(50),
+  /** The probe interval to which `quickSpacing` belongs. */
+  usualInterval: ms(1_000),
+  /** Quick probes per doubt: nine losses in a row do not happen by chance at 5 % packet loss. */
+  quickAtMost: 9,
+  /** A trunk that carried a good call within this time is probed less: traffic is the better probe. */
+  recentCall: ms(5_000),
+  /** ... but at least this often. */
+  longestInterval: ms(5_000),
+  /** How far the interval is spread, as a share of it, so that trunks do not probe in step. */
+  spread: 0.1,
+  /** A miss with nothing learned yet. The first resend comes at 500 ms, so no later. */
+  coldTimeout: ms(500),
+  /** Not the 150 ms of a quiet network: a pause of our own process must not look like a dead trunk. */
+  shortestTimeout: ms(500),
+  longestTimeout: ms(1_500),
+  /** A learned time is used after this many answers. */
+  samplesToTrust: 5,
+} as const;
+
+/** What the scheduler remembers about a trunk. */
+export interface ProbeSchedule {
+  readonly lastSent: Instant | undefined;
+  /** The doubt for which quick probes were sent, by its beginning. */
+  readonly quickFor: Instant | undefined;
+  readonly quickSent: number;
+}
+
+/** The schedule of a trunk that was never probed. */
+export const freshSchedule: ProbeSchedule = { lastSent: undefined, quickFor: undefined, quickSent: 0 };
+
+/**
+ * When the next probe of a trunk is due; it may be in the past. Undefined when its profile allows none
+ * (`probeInterval` 0). `ledgers` are those of all its services; `jitter` is a random number in [0, 1).
+ */
+export function nextProbe(
+  trunk: Trunk,
+  schedule: ProbeSchedule,
+  ledgers: readonly Ledgers[],
+  now: Instant,
+  jitter: number,
+): Instant | undefined {
+  const usual = trunk.probeInterval;
+  if (!(usual > 0 && Number.isFinite(usual))) {
+    return undefined;
+  }
+  if (schedule.lastSent === undefined) {
+    return after(now, ms(usual * jitter));
+  }
+  const wait = quickProbesLeft(schedule, ledgers) > 0 ? quickSpacing(usual) : idleWait(usual, ledgers, now, jitter);
+  return after(schedule.lastSent, wait);
+}
+
+/** Notes that a probe was sent. */
+export function probeSent(schedule: ProbeSchedule, ledgers: readonly Ledgers[], now: Instant): ProbeSchedule {
+  const doubt = doubtSince(ledgers);
+  if (doubt === undefined) {
+    return { lastSent: now, quickFor: undefined, quickSent: 0 };
+  }
+  return { lastSent: now, quickFor: doubt, quickSent: schedule.quickFor === doubt ? schedule.quickSent + 1 : 1 };
+}
+
+/** How long to wait for the answer to a probe before it counts as a miss. */
+export function probeTimeout({ roundTrip }: ProbeLedger): Milliseconds {
+  const { coldTimeout, shortestTimeout, longestTimeout, samplesToTrust } = probingSettings;
+  if (roundTrip === undefined || roundTrip.samples < samplesToTrust) {
+    return coldTimeout;
+  }
+  return ms(Math.min(longestTimeout, Math.max(shortestTimeout, lateAfter(roundTrip))));
+}
+
+function quickProbesLeft(schedule: ProbeSchedule, ledgers: readonly Ledgers[]): number {
+  const doubt = doubtSince(ledgers);
+  if (doubt === undefined) {
+    return 0;
+  }
+  return probingSettings.quickAtMost - (schedule.quickFor === doubt ? schedule.quickSent : 0);
+}
+
+function quickSpacing(usual: Milliseconds): Milliseconds {
+  const { quickSpacing, usualInterval } = probingSettings;
+  return ms(quickSpacing * Math.max(1, usual / usualInterval));
+}
+
+function idleWait(usual: Milliseconds, ledgers: readonly Ledgers[], now: Instant, jitter: number): Milliseconds {
+  const { longestInterval, recentCall, spread } = probingSettings;
+  const isBusy = ledgers.some(({ calls }) => carriedRecently(calls, now, recentCall));
+  // The profile's interval is only ever stretched, and the longest one only ever shortened.
+  return isBusy && usual < longestInterval
+    ? ms(longestInterval * (1 - spread * jitter))
+    : ms(usual * (1 + spread * jitter));
+}
+
+function carriedRecently({ lastGoodAt }: CallLedger, now: Instant, recent: Milliseconds): boolean {
+  return lastGoodAt !== undefined && between(lastGoodAt, now) < recent;
+}
+
+/** The oldest doubt that no answered probe has ended. */
+function doubtSince(ledgers: readonly Ledgers[]): Instant | undefined {
+  const doubts = ledgers.map(({ probe }) => probe.doubtSince).filter((at) => at !== undefined);
+  return doubts.toSorted((a, b) => a - b)[0];
+}

@@ -1,0 +1,186 @@
+import type { AttemptRole, PlannedAttempt } from '../domain/attempt.js';
+import type { HealthView } from '../domain/health.js';
+import type { ServiceId, TrunkId } from '../domain/ids.js';
+import type { Network } from '../domain/network.js';
+import { type Candidate, candidatesFor } from './candidates.js';
+import { canaryDeadlines, coldDeadlines } from './deadlines.js';
+import { ledBy, pairedFirst, tiersOf, turned } from './order.js';
+
+type AttemptList = readonly PlannedAttempt[];
+
+/** A trunk that may be led by a canary, and the plan that does so, per turn. */
+interface CanaryLists {
+  readonly trunk: TrunkId;
+  readonly lists: readonly AttemptList[];
+}
+
+interface ServicePlans {
+  readonly isPanic: boolean;
+  /** One list per turn of the rotation. Never empty as a row; a list is empty only where the service has no route. */
+  readonly lists: readonly AttemptList[];
+  readonly canaries: readonly CanaryLists[];
+}
+
+/** Ready-made plans for every service, true until health changes. Made by `buildPlans` only. */
+export interface Plans {
+  readonly services: ReadonlyMap<ServiceId, ServicePlans>;
+}
+
+/** What is only known when the call comes. */
+export interface PlanOptions {
+  /** Any growing count of calls: trunks that are equal take turns by it. */
+  readonly turn: number;
+  /** Whether this call may go over the returning trunk first, as proof. None by default. */
+  readonly canaryAllowed?: (trunk: TrunkId) => boolean;
+  /** Whether a channel is free. Trunks without one go last, in their order: our count may be wrong. */
+  readonly hasRoom?: (trunk: TrunkId) => boolean;
+}
+
+/** Above this number of turns the sharing is even enough. */
+const mostTurns = 60;
+
+/** Makes the plans of every service. To be called when health or the network changes, not per call. */
+export function buildPlans(network: Network, view: HealthView): Plans {
+  const ids = new Set([...network.services.keys(), ...network.routes.map(({ service }) => service)]);
+  return {
+    services: new Map(
+      [...ids].map((service) => [service, servicePlans(candidatesFor(network, view, service))] as const),
+    ),
+  };
+}
+
+/**
+ * The ordered attempts for one call: healthy trunks by tier, then suspect ones, the first two independent where any such
+ * pair exists; a canary before them where one is allowed. When nothing healthy or suspect is left, everything enabled
+ * (the panic route). Empty only for a service without routes.
+ */
+export function plan(plans: Plans, service: ServiceId, options: PlanOptions): readonly PlannedAttempt[] {
+  const ready = plans.services.get(service);
+  if (ready === undefined) {
+    return [];
+  }
+  const list = atTurn(canaryLists(ready, options) ?? ready.lists, options.turn);
+  return options.hasRoom === undefined ? list : roomFirst(list, options.hasRoom);
+}
+
+/** Whether the plan of a service is the panic route: nothing healthy or suspect is left. */
+export function isPanic(plans: Plans, service: ServiceId): boolean {
+  return plans.services.get(service)?.isPanic ?? false;
+}
+
+function atTurn(lists: readonly AttemptList[], turn: number): AttemptList {
+  return lists[Math.abs(Math.trunc(turn)) % lists.length] ?? [];
+}
+
+function canaryLists({ canaries }: ServicePlans, { canaryAllowed }: PlanOptions): readonly AttemptList[] | undefined {
+  return canaryAllowed === undefined ? undefined : canaries.find(({ trunk }) => canaryAllowed(trunk))?.lists;
+}
+
+function roomFirst(list: AttemptList, hasRoom: (trunk: TrunkId) => boolean): AttemptList {
+  if (list.every(({ trunk }) => hasRoom(trunk.id))) {
+    return list;
+  }
+  return [...list.filter(({ trunk }) => hasRoom(trunk.id)), ...list.filter(({ trunk }) => !hasRoom(trunk.id))];
+}
+
+function servicePlans(all: readonly Candidate[]): ServicePlans {
+  const enabled = all.filter(({ trunk }) => trunk.enabled);
+  const usable = enabled.filter(({ isCut, state }) => !isCut && isUsable(state));
+  if (usable.length === 0) {
+    return panicPlans(enabled.length > 0 ? enabled : all);
+  }
+  const healthy = usable.filter(({ state }) => state !== 'suspect');
+  const groups = [
+    ...tiersOf(healthy, standing),
+    ...tiersOf(
+      usable.filter(({ state }) => state === 'suspect'),
+      standing,
+    ),
+  ];
+  const heads = healthy.length > 0 ? healthy.length : usable.length;
+  const orders = allTurns(groups).map((order) => pairedFirst(order, heads));
+  return {
+    isPanic: false,
+    lists: orders.map((order) => order.map((candidate) => attempt(candidate, 'normal'))),
+    canaries: canaryCandidates(enabled).map((canary) => ({ trunk: canary.trunk.id, lists: led(canary, orders) })),
+  };
+}
+
+/** What is on its way back goes before what is down. */
+function panicPlans(candidates: readonly Candidate[]): ServicePlans {
+  const alive = candidates.filter(({ state }) => state !== 'down');
+  const down = candidates.filter(({ state }) => state === 'down');
+  const orders = allTurns([...tiersOf(alive, standing), ...tiersOf(down, standing)]).map((order) =>
+    pairedFirst(order, order.length),
+  );
+  return {
+    isPanic: true,
+    lists: orders.map((order) => order.map((candidate) => attempt(candidate, 'panic'))),
+    canaries: [],
+  };
+}
+
+function allTurns(groups: readonly (readonly Candidate[])[]): readonly (readonly Candidate[])[] {
+  const turns = Math.min(mostTurns, groups.map(({ length }) => length).reduce(leastCommonMultiple, 1));
+  return Array.from({ length: turns }, (_, turn) => turned(groups, turn));
+}
+
+function led(canary: Candidate, orders: readonly (readonly Candidate[])[]): readonly AttemptList[] {
+  return orders.map((order) => {
+    const [first, ...rest] = withCanary(canary, order);
+    return first === undefined ? [] : [first, ...rest];
+  });
+}
+
+function withCanary(canary: Candidate, order: readonly Candidate[]): AttemptList {
+  const whole = canary.trunk.kind === 'mobile' ? inItsTier(canary, order) : ledBy(canary, order);
+  return whole.map((candidate) => attempt(candidate, candidate === canary ? 'canary' : 'normal'));
+}
+
+/** Before the first candidate of a higher tier, but never in front. */
+function inItsTier(canary: Candidate, order: readonly Candidate[]): readonly Candidate[] {
+  const others = order.filter((other) => other.route !== canary.route);
+  const at = others.findIndex(({ route }, index) => index > 0 && route.tier > canary.route.tier);
+  return at < 0 ? [...others, canary] : others.toSpliced(at, 0, canary);
+}
+
+/** One per trunk: the route of its lowest tier. Returning trunks first, then suspect ones; mobile ones last. */
+function canaryCandidates(enabled: readonly Candidate[]): readonly Candidate[] {
+  const inOrder = enabled
+    .filter(({ state }) => state === 'recovering' || state === 'suspect')
+    .toSorted((a, b) => slowness(a) - slowness(b) || standing(a) - standing(b) || a.route.tier - b.route.tier);
+  return inOrder.filter(({ trunk }, index) => inOrder.findIndex((other) => other.trunk.id === trunk.id) === index);
+}
+
+function slowness({ trunk }: Candidate): number {
+  return trunk.kind === 'mobile' ? 1 : 0;
+}
+
+function isUsable(state: Candidate['state']): boolean {
+  return state === 'up' || state === 'unproven' || state === 'suspect';
+}
+
+const standings: Readonly<Record<Candidate['state'], number>> = {
+  up: 0,
+  unproven: 1,
+  recovering: 2,
+  suspect: 3,
+  down: 4,
+};
+
+function standing({ state }: Candidate): number {
+  return standings[state];
+}
+
+function attempt({ route, trunk }: Candidate, role: AttemptRole): PlannedAttempt {
+  const deadlines = role === 'canary' ? canaryDeadlines(trunk.kind) : coldDeadlines(trunk.kind);
+  return { route, trunk, role, deadlines };
+}
+
+function leastCommonMultiple(a: number, b: number): number {
+  let [high, low] = [a, b];
+  while (low > 0) {
+    [high, low] = [low, high % low];
+  }
+  return (a * b) / high;
+}
