@@ -1,0 +1,208 @@
+import { asciiLower, CR, isBlank, LF, nextBlank, skipBlanks, smallNumber, trimBlanks } from './chars.js';
+import { header, sameName, type Header } from './headers.js';
+
+export type { Header } from './headers.js';
+
+/** A SIP request. All text is one character per byte. */
+export interface SipRequest {
+  readonly kind: 'request';
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+/** A SIP response. All text is one character per byte. */
+export interface SipResponse {
+  readonly kind: 'response';
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+export type SipMessage = SipRequest | SipResponse;
+
+/** A message, or what is wrong with it and as much of it as could be understood. */
+export type ParseResult =
+  | { readonly ok: true; readonly message: SipMessage }
+  | { readonly ok: false; readonly error: string; readonly partial: SipMessage | undefined };
+
+type StartLine =
+  | { readonly kind: 'request'; readonly method: string; readonly uri: string; readonly error?: string }
+  | { readonly kind: 'response'; readonly status: number; readonly reason: string; readonly error?: string };
+
+interface Scan {
+  readonly text: string;
+  at: number;
+}
+
+/**
+ * Reads one message (RFC 3261 7), as a datagram holds it.
+ *
+ * Forgiven: a line end of LF or CR alone, empty lines in front, blanks around the colon, folded lines, extra blanks in
+ * the start line, a missing or senseless Content-Length (the body is what is there), a Content-Length below what is
+ * there (the body is cut), no empty line after the headers. Errors: `empty`, `not SIP`, `bad status`, `no Request-URI`,
+ * `unsupported version ...`, `bad header line: ...`, `truncated`. Never throws; takes time in proportion to the length.
+ */
+export function parseMessage(bytes: string): ParseResult {
+  const scan: Scan = { text: bytes, at: skipLineEnds(bytes) };
+  if (scan.at >= bytes.length) {
+    return { ok: false, error: 'empty', partial: undefined };
+  }
+  const start = parseStartLine(takeLine(scan));
+  if (start === undefined) {
+    return { ok: false, error: 'not SIP', partial: undefined };
+  }
+  return parseRest(start, scan);
+}
+
+/**
+ * The message as it goes on the wire, with CRLF line ends. Content-Length is set to the length of the body: in the place
+ * of the first one that is there, or at the end. A line end inside a value becomes a space, so no value makes a header.
+ */
+export function printMessage(message: SipMessage): string {
+  let text = `${printStartLine(message)}\r\n`;
+  for (const each of withLength(message.headers, message.body.length)) {
+    text += `${oneLine(each.name)}: ${oneLine(each.value)}\r\n`;
+  }
+  return `${text}\r\n${message.body}`;
+}
+
+function parseRest(start: StartLine, scan: Scan): ParseResult {
+  const { headers, error: headerError } = parseHeaders(scan);
+  const { body, error: bodyError } = takeBody(scan, headers);
+  const { error: startError, ...line } = start;
+  const message: SipMessage = { ...line, headers, body };
+  const error = startError ?? headerError ?? bodyError;
+  return error === undefined ? { ok: true, message } : { ok: false, error, partial: message };
+}
+
+function skipLineEnds(text: string): number {
+  let at = 0;
+  while (text.charCodeAt(at) === CR || text.charCodeAt(at) === LF) {
+    at += 1;
+  }
+  return at;
+}
+
+/** Takes the text up to the next line end, and steps over that. */
+function takeLine(scan: Scan): string {
+  const { text, at: from } = scan;
+  let at = from;
+  while (at < text.length && text.charCodeAt(at) !== LF && text.charCodeAt(at) !== CR) {
+    at += 1;
+  }
+  scan.at = at + (text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF ? 2 : 1);
+  return text.slice(from, at);
+}
+
+function parseStartLine(text: string): StartLine | undefined {
+  const line = trimBlanks(text);
+  return asciiLower(line.slice(0, 4)) === 'sip/' ? parseStatusLine(line) : parseRequestLine(line);
+}
+
+function parseStatusLine(line: string): StartLine {
+  const afterVersion = nextBlank(line, 0);
+  const from = skipBlanks(line, afterVersion);
+  const to = nextBlank(line, from);
+  const status = smallNumber(line.slice(from, to)) ?? 0;
+  const reason = line.slice(skipBlanks(line, to));
+  const error = versionError(line.slice(0, afterVersion)) ?? (status < 100 || status > 699 ? 'bad status' : undefined);
+  return { kind: 'response', status, reason, ...(error === undefined ? {} : { error }) };
+}
+
+/** The URI is all that stands between the first and the last run of blanks. */
+function parseRequestLine(line: string): StartLine | undefined {
+  const afterMethod = nextBlank(line, 0);
+  const beforeVersion = lastBlank(line);
+  const version = line.slice(beforeVersion + 1);
+  if (asciiLower(version.slice(0, 4)) !== 'sip/') {
+    return undefined;
+  }
+  const method = line.slice(0, afterMethod);
+  const uri = trimBlanks(line.slice(afterMethod, Math.max(afterMethod, beforeVersion)));
+  const error = versionError(version) ?? (uri === '' ? 'no Request-URI' : undefined);
+  return { kind: 'request', method, uri, ...(error === undefined ? {} : { error }) };
+}
+
+function lastBlank(line: string): number {
+  let at = line.length - 1;
+  while (at >= 0 && !isBlank(line.charCodeAt(at))) {
+    at -= 1;
+  }
+  return at;
+}
+
+function versionError(version: string): string | undefined {
+  return asciiLower(version) === 'sip/2.0' ? undefined : `unsupported version ${version.slice(0, 20)}`;
+}
+
+/** Reads header lines up to and with the empty line. */
+function parseHeaders(scan: Scan): { readonly headers: readonly Header[]; readonly error: string | undefined } {
+  const headers: Header[] = [];
+  let error: string | undefined;
+  while (scan.at < scan.text.length) {
+    const line = takeLine(scan);
+    if (line === '') {
+      return { headers, error };
+    }
+    const colon = line.indexOf(':');
+    const name = trimBlanks(line.slice(0, Math.max(colon, 0)));
+    if (name === '' || isBlank(line.charCodeAt(0))) {
+      error ??= `bad header line: ${line.slice(0, 60)}`;
+    } else {
+      headers.push({ name, value: unfolded(line.slice(colon + 1), scan) });
+    }
+  }
+  return { headers, error: error ?? (endsInLine(scan) ? 'truncated' : undefined) };
+}
+
+/** Whether the text stopped in the middle of its last header line. */
+function endsInLine(scan: Scan): boolean {
+  return scan.at > scan.text.length;
+}
+
+/** The value of a header with the lines that continue it, each joined by one space. */
+function unfolded(first: string, scan: Scan): string {
+  if (!isBlank(scan.text.charCodeAt(scan.at))) {
+    return trimBlanks(first);
+  }
+  const parts = [trimBlanks(first)];
+  while (isBlank(scan.text.charCodeAt(scan.at))) {
+    parts.push(trimBlanks(takeLine(scan)));
+  }
+  return parts.filter((part) => part !== '').join(' ');
+}
+
+function takeBody(scan: Scan, headers: readonly Header[]): { readonly body: string; readonly error?: string } {
+  const rest = scan.text.slice(scan.at);
+  const length = smallNumber(header(headers, 'Content-Length') ?? '');
+  if (length === undefined || length === rest.length) {
+    return { body: rest };
+  }
+  return length < rest.length ? { body: rest.slice(0, length) } : { body: rest, error: 'truncated' };
+}
+
+function printStartLine(message: SipMessage): string {
+  return message.kind === 'request'
+    ? `${oneLine(message.method)} ${oneLine(message.uri)} SIP/2.0`
+    : `SIP/2.0 ${message.status} ${oneLine(message.reason)}`;
+}
+
+function withLength(headers: readonly Header[], length: number): readonly Header[] {
+  const lengths = headers.filter((each) => sameName(each.name, 'Content-Length'));
+  const first = lengths[0];
+  if (first === undefined) {
+    return [...headers, { name: 'Content-Length', value: String(length) }];
+  }
+  if (lengths.length === 1 && smallNumber(first.value) === length) {
+    return headers;
+  }
+  const right = { name: first.name, value: String(length) };
+  return headers.flatMap((each) => (each === first ? [right] : lengths.includes(each) ? [] : [each]));
+}
+
+function oneLine(text: string): string {
+  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]+/g, ' ') : text;
+}
