@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { ms } from '../domain/time.js';
+import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/journal.js';
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+
+/** The engine is up again so soon after it died. */
+const RESTART_AFTER = ms(200);
+/** Longer than it takes to bind a few sockets on a busy machine. */
+const READY_WITHIN = ms(8_000);
+/** After this, an engine that was asked to stop is killed. */
+const STOP_WITHIN = ms(2_000);
+
+/** What the embedded engine is started with. */
+export interface EngineSettings {
+  readonly contacts: readonly string[];
+  readonly control: { readonly host: string; readonly port: number };
+  readonly secret: string;
+  readonly logLevel: string;
+}
+
+/** The embedded engine could not be started. The message says what is wrong and what to do. */
+export class EngineStartError extends Error {
+  override readonly name = 'EngineStartError';
+}
+
+/** Keeps the embedded engine running as a process of its own. */
+export class EngineProcess {
+  readonly #settings: EngineSettings;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #child: ChildProcess | undefined;
+  #stopping = false;
+
+  constructor(settings: EngineSettings, clock: Clock, log: Log) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /**
+   * Starts the engine and resolves when it listens. From then on it is started again whenever it dies.
+   *
+   * @throws EngineStartError with what the engine said.
+   */
+  async start(): Promise<void> {
+    const child = this.#spawn();
+    await this.#ready(child);
+    child.once('exit', (code, signal) => {
+      this.#died(code, signal);
+    });
+  }
+
+  /** Ends the engine and resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.setTimer(STOP_WITHIN, () => child.kill('SIGKILL'));
+      child.once('exit', () => {
+        timer.cancel();
+        resolve();
+      });
+      child.kill('SIGTERM');
+    });
+  }
+
+  #spawn(): ChildProcess {
+    const { contacts, control, secret, logLevel } = this.#settings;
+    const options = contacts.flatMap((contact) => ['--contact', contact]);
+    const args = [MAIN, 'engine', '--admin', `${control.host}:${control.port}`, ...options, '--log-level', logLevel];
+    // The engine ends with us: it watches the pipe that is its standard input.
+    this.#child = spawn(process.execPath, [...args, '--exit-with-parent'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, NOODROUTE_ENGINE_SECRET: secret },
+    });
+    return this.#child;
+  }
+
+  async #ready(child: ChildProcess): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.#clock.setTimer(READY_WITHIN, () => {
+        child.kill('SIGKILL');
+        reject(new EngineStartError(`the SIP engine did not come up within ${READY_WITHIN} ms`));
+      });
+      child.once('exit', (code) => {
+        timer.cancel();
+        reject(new EngineStartError(`the SIP engine stopped with exit code ${code ?? 'none'}; see its message above`));
+      });
+      this.#lines(child, (line) => {
+        if (line.includes('"ready":true')) {
+          timer.cancel();
+          child.removeAllListeners('exit');
+          resolve();
+        }
+      });
+    });
+  }
+
+  #lines(child: ChildProcess, onLine: (line: string) => void): void {
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', onLine);
+    }
+  }
+
+  #died(code: number | null, signal: string | null): void {
+    if (this.#stopping) {
+      return;
+    }
+    this.#log.error({ code, signal }, 'the SIP engine died and is started again');
+    this.#clock.setTimer(RESTART_AFTER, () => {
+      this.#restart();
+    });
+  }
+
+  #restart(): void {
+    if (this.#stopping) {
+      return;
+    }
+    this.start().catch((error: unknown) => {
+      this.#log.error({ err: String(error) }, 'the SIP engine could not be started again');
+      this.#died(null, null);
+    });
+  }
+}

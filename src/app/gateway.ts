@@ -1,0 +1,116 @@
+import { DrachtioServer } from '../adapters/drachtio/server.js';
+import { MemoryJournal } from '../adapters/journal/memory.js';
+import { systemClock, systemRandom } from '../adapters/system/clock.js';
+import { startAdmin, type AdminView } from '../admin/server.js';
+import { Desk } from '../calls/desk.js';
+import type { Config } from '../config/config.js';
+import type { Log } from '../ports/journal.js';
+import { EngineProcess } from './engine-process.js';
+import { HealthKeeper } from './health-keeper.js';
+import { Prober } from './prober.js';
+
+const CONNECT_WITHIN_MS = 5_000;
+
+/** The gateway could not be started. The message says what is wrong and what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+/** The whole gateway, wired. */
+export class Gateway {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #journal: MemoryJournal;
+  readonly #server: DrachtioServer;
+  readonly #keeper: HealthKeeper;
+  readonly #desk: Desk;
+  readonly #prober: Prober;
+  readonly #engine: EngineProcess | undefined;
+  #closeAdmin: (() => Promise<void>) | undefined;
+
+  constructor(config: Config, secret: string, log: Log) {
+    const clock = systemClock;
+    const random = systemRandom;
+    this.#config = config;
+    this.#log = log;
+    this.#journal = new MemoryJournal(log);
+    this.#server = new DrachtioServer(clock, log);
+    this.#keeper = new HealthKeeper(config.network, clock, this.#journal);
+    this.#prober = new Prober(config.network.trunks.values(), this.#keeper, this.#server, clock, random, log);
+    this.#desk = new Desk({
+      server: this.#server,
+      clock,
+      random,
+      log,
+      journal: this.#journal,
+      dispatcher: this.#keeper,
+      numbering: config.numbering,
+    });
+    this.#keeper.onTrunkGone((trunk) => {
+      this.#desk.trunkGone(trunk);
+    });
+    const { contacts, control, engine } = config.sip;
+    this.#engine =
+      engine === 'embedded'
+        ? new EngineProcess({ contacts, control, secret, logLevel: config.log.level }, clock, log)
+        : undefined;
+    this.#connectWith = { host: control.host, port: control.port, secret };
+  }
+
+  readonly #connectWith: { readonly host: string; readonly port: number; readonly secret: string };
+
+  /**
+   * Starts everything; resolves when calls are accepted.
+   *
+   * @throws StartError, or an error of the operating system that names the port in use.
+   */
+  async start(): Promise<void> {
+    const { admin } = this.#config;
+    this.#closeAdmin = await startAdmin(this.#adminView(), admin).catch((error: unknown) => {
+      throw new StartError(`the admin interface cannot listen on ${admin.address}:${admin.port}: ${String(error)}`);
+    });
+    await this.#engine?.start();
+    await this.#connect();
+    this.#prober.start();
+  }
+
+  /** Stops everything. Answered calls lose their control; a drain comes before it where one is wanted. */
+  async stop(): Promise<void> {
+    this.#prober.stop();
+    this.#keeper.close();
+    this.#server.close();
+    await this.#engine?.stop();
+    await this.#closeAdmin?.();
+  }
+
+  async #connect(): Promise<void> {
+    const { host, port } = this.#connectWith;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new StartError(`no SIP server takes orders on ${host}:${port}`));
+      }, CONNECT_WITHIN_MS);
+      this.#server.onConnection((connected) => {
+        if (connected) {
+          clearTimeout(timer);
+          resolve();
+        }
+      });
+      this.#server.connect(this.#connectWith);
+    });
+    this.#log.info({ host, port }, 'calls are accepted');
+  }
+
+  #adminView(): AdminView {
+    const journal = this.#journal;
+    return {
+      ready: () =>
+        this.#server.connected
+          ? { ready: true, why: 'calls are accepted' }
+          : { ready: false, why: 'the SIP server is not connected' },
+      health: () => this.#keeper.snapshot(),
+      stats: async () => ({ openCalls: this.#desk.openCalls, dialogs: this.#server.dialogs }),
+      recent: (type) => journal.recent(type),
+      subscribe: (listener) => journal.subscribe(listener),
+    };
+  }
+}

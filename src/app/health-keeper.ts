@@ -1,0 +1,121 @@
+import type { Attempt } from '../calls/call.js';
+import type { Dispatcher } from '../calls/desk.js';
+import type { PlannedAttempt } from '../domain/attempt.js';
+import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js';
+import type { TrunkId } from '../domain/ids.js';
+import type { Ingress, Network, Service } from '../domain/network.js';
+import { between, ms, type Milliseconds } from '../domain/time.js';
+import { HealthBook, type HealthSnapshot } from '../health/book.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import type { Journal } from '../ports/journal.js';
+import type { Source } from '../ports/sip-server.js';
+import { buildPlans, plan, type Plans } from '../routing/planner.js';
+import { ingressTable, type IngressTable } from './ingress-table.js';
+
+/** Time alone may bring a trunk back; the book is asked at least so often. */
+const TICK_AT_LEAST_EVERY = ms(1_000);
+
+/** Keeps the book of health, and the plans that follow from it; tells those who wait when a trunk is gone. */
+export class HealthKeeper implements Dispatcher {
+  readonly #network: Network;
+  readonly #clock: Clock;
+  readonly #journal: Journal;
+  readonly #book: HealthBook;
+  readonly #ingresses: IngressTable;
+  readonly #goneListeners: ((trunk: TrunkId) => void)[] = [];
+  #plans: Plans;
+  #turn = 0;
+  #timer: Timer | undefined;
+
+  constructor(network: Network, clock: Clock, journal: Journal) {
+    this.#network = network;
+    this.#clock = clock;
+    this.#journal = journal;
+    this.#book = new HealthBook(network, clock.now());
+    this.#ingresses = ingressTable(network.ingresses);
+    this.#plans = buildPlans(network, this.#book.view());
+    this.#arm();
+  }
+
+  get book(): HealthBook {
+    return this.#book;
+  }
+
+  /** Calls `listener` at the moment a trunk is judged gone. */
+  onTrunkGone(listener: (trunk: TrunkId) => void): void {
+    this.#goneListeners.push(listener);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  snapshot(): HealthSnapshot {
+    return this.#book.snapshot(this.#clock.now());
+  }
+
+  service(id: Service['id']): Service | undefined {
+    return this.#network.services.get(id);
+  }
+
+  plan(service: Service): readonly PlannedAttempt[] {
+    const now = this.#clock.now();
+    const canaryAllowed = (trunk: TrunkId): boolean => this.#book.admitsCanary(trunk, service.id, now);
+    this.#turn += 1;
+    return plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed });
+  }
+
+  ingressOf(source: Source): Ingress | undefined {
+    return this.#ingresses.find(source.address);
+  }
+
+  attemptStarted(attempt: Attempt, service: Service): void {
+    if (attempt.planned.role === 'canary') {
+      this.#book.canaryStarted(attempt.planned.trunk.id, service.id, this.#clock.now());
+    }
+  }
+
+  evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void {
+    this.record(attempt.planned.trunk.id, { type: 'attempt', service: service.id, outcome });
+  }
+
+  attemptEnded(): void {
+    // Channels are counted here once trunks are limited by them.
+  }
+
+  /** Takes a piece of evidence, and acts on what it changes. */
+  record(trunk: TrunkId, evidence: Evidence): void {
+    this.#changed(this.#book.record(trunk, evidence, this.#clock.now()));
+  }
+
+  #changed(changes: readonly HealthChange[]): void {
+    if (changes.length === 0) {
+      return;
+    }
+    this.#plans = buildPlans(this.#network, this.#book.view());
+    for (const change of changes) {
+      this.#journal.record({ type: 'health', change });
+      this.#tellGone(change);
+    }
+    this.#arm();
+  }
+
+  #tellGone(change: HealthChange): void {
+    if (change.of === 'trunk' && change.to === 'down') {
+      for (const listener of this.#goneListeners) {
+        listener(change.trunk);
+      }
+    }
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    const now = this.#clock.now();
+    const next = this.#book.nextTick(now);
+    const wait: Milliseconds = next === undefined ? TICK_AT_LEAST_EVERY : between(now, next);
+    this.#timer = this.#clock.setTimer(ms(Math.min(Math.max(wait, 1), TICK_AT_LEAST_EVERY)), () => {
+      this.#changed(this.#book.tick(this.#clock.now()));
+      this.#arm();
+    });
+  }
+}

@@ -1,0 +1,97 @@
+import type { ProbeOutcome } from '../domain/health.js';
+import type { TrunkId } from '../domain/ids.js';
+import type { Trunk } from '../domain/network.js';
+import { between, instant, ms, type Instant } from '../domain/time.js';
+import { freshSchedule, nextProbe, probeSent, probeTimeout, type ProbeSchedule } from '../health/probing.js';
+import type { Clock, Random, Timer } from '../ports/clock.js';
+import type { Log } from '../ports/journal.js';
+import type { SipServer } from '../ports/sip-server.js';
+import type { HealthKeeper } from './health-keeper.js';
+
+/** The schedule is looked at no more often than this. */
+const FINEST_STEP = ms(10);
+/** ... and at least this often, so that a trunk that calls made doubtful is probed soon. */
+const COARSEST_STEP = ms(50);
+
+interface Probed {
+  readonly trunk: Trunk;
+  readonly jitter: number;
+  schedule: ProbeSchedule;
+}
+
+/** The one scheduler of probes: asks `health/` when, sends OPTIONS, and hands the outcome to the book. */
+export class Prober {
+  readonly #probed: readonly Probed[];
+  readonly #keeper: HealthKeeper;
+  readonly #server: SipServer;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #timer: Timer | undefined;
+
+  constructor(
+    trunks: Iterable<Trunk>,
+    keeper: HealthKeeper,
+    server: SipServer,
+    clock: Clock,
+    random: Random,
+    log: Log,
+  ) {
+    const fresh = (trunk: Trunk): Probed => ({ trunk, jitter: random.fraction(), schedule: freshSchedule });
+    this.#probed = [...trunks].map(fresh);
+    this.#keeper = keeper;
+    this.#server = server;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#round();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #round(): void {
+    const now = this.#clock.now();
+    if (this.#server.connected) {
+      for (const probed of this.#probed.filter((each) => this.#due(each, now) <= now)) {
+        this.#send(probed, now);
+      }
+    }
+    const next = Math.min(...this.#probed.map((each) => this.#due(each, now)));
+    const wait = Math.min(Math.max(between(now, instant(next)), FINEST_STEP), COARSEST_STEP);
+    this.#timer = this.#clock.setTimer(ms(wait), () => {
+      this.#round();
+    });
+  }
+
+  #due(probed: Probed, now: Instant): Instant {
+    const ledgers = this.#keeper.book.ledgers(probed.trunk.id);
+    return nextProbe(probed.trunk, probed.schedule, ledgers, now, probed.jitter) ?? instant(Number.POSITIVE_INFINITY);
+  }
+
+  #send(probed: Probed, now: Instant): void {
+    const { trunk } = probed;
+    const ledgers = this.#keeper.book.ledgers(trunk.id);
+    probed.schedule = probeSent(probed.schedule, ledgers, now);
+    const [first] = ledgers;
+    this.#probe(trunk, first === undefined ? ms(500) : probeTimeout(first.probe)).catch((error: unknown) => {
+      this.#log.error({ trunk: trunk.id, err: error }, 'a probe failed in itself');
+    });
+  }
+
+  async #probe(trunk: Trunk, timeout: Parameters<SipServer['probe']>[1]): Promise<void> {
+    const answer = await this.#server.probe(trunk.address, timeout);
+    if (answer.kind === 'unsent') {
+      this.#log.debug({ trunk: trunk.id, cause: answer.cause }, 'a probe could not be sent');
+      return;
+    }
+    this.#record(trunk.id, answer);
+  }
+
+  #record(trunk: TrunkId, outcome: ProbeOutcome): void {
+    this.#keeper.record(trunk, { type: 'probe', outcome });
+  }
+}
