@@ -1,10 +1,21 @@
 import type { Evidence } from '../domain/health.js';
 import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
-import { countsForDown, emptyLedgers, type Ledgers, write } from './ledgers.js';
+import {
+  countsAgainst,
+  type Finding,
+  type FoundBy,
+  goodCause,
+  type Input,
+  isOutcome,
+  reachedFarEnd,
+  reasonForDoubt,
+  reasonForDown,
+  reasonToFallBack,
+} from './findings.js';
+import { emptyLedgers, type Ledgers, write } from './ledgers.js';
 import type { HealthSettings } from './weights.js';
 
-/** What kind of evidence found the trouble. It decides what can clear it. */
-export type FoundBy = 'probe' | 'call' | 'line';
+export type { FoundBy } from './findings.js';
 
 /** How long the trunk had to wait last time, and when it last came back. */
 export interface WaitMemory {
@@ -63,9 +74,6 @@ export interface Observation {
   readonly change?: string;
 }
 
-/** What sets the machine in motion: a piece of evidence, or time alone. */
-type Input = Evidence | { readonly type: 'tick' };
-
 /** The state of a trunk of which nothing is known. */
 export function unproven(now: Instant): TrunkHealth {
   return {
@@ -93,7 +101,7 @@ export function admitsCanary(health: TrunkHealth, now: Instant, settings: Health
     case 'recovering':
       return mayTry(health, now, settings);
     case 'suspect':
-      return health.by === 'call' && health.ledgers.probe.misses === 0 && mayTry(health, now, settings);
+      return health.by === 'call' && mayTry(health, now, settings);
     case 'unproven':
     case 'up':
     case 'down':
@@ -112,9 +120,9 @@ export function nextTick(health: TrunkHealth): Instant | undefined {
 }
 
 function mayTry(health: Suspect | Recovering, now: Instant, settings: HealthSettings): boolean {
-  const { canarySince, trialFrom } = health;
+  const { canarySince, trialFrom, ledgers } = health;
   const isOut = canarySince !== undefined && between(canarySince, now) < settings.canaryLost;
-  return now >= trialFrom && !isOut;
+  return now >= trialFrom && ledgers.probe.misses === 0 && !isOut;
 }
 
 function transition(before: TrunkHealth, input: Input, now: Instant, settings: HealthSettings): Observation {
@@ -147,53 +155,9 @@ function inService(health: Unproven | Up | Suspect, input: Input, now: Instant, 
     return beSuspect(health, doubt, input, now, settings);
   }
   const state = health.ledgers.proven ? 'up' : 'unproven';
-  return health.state === state ? health : { ...common(health), state, since: now, cause: goodCause(input) };
-}
-
-interface Finding {
-  readonly by: FoundBy;
-  readonly cause: string;
-}
-
-function reasonForDown(ledgers: Ledgers, input: Input, settings: HealthSettings): Finding | undefined {
-  const { probe, calls, line } = ledgers;
-  if (line.state === 'down') {
-    return { by: 'line', cause: `line down: ${line.cause}` };
-  }
-  if (calls.downPoints + calls.mute >= settings.points.down) {
-    return { by: 'call', cause: `${callCause(ledgers)}, ${calls.failures} calls in a row` };
-  }
-  if (isUnreachable(input) && probe.misses > 0) {
-    return { by: 'call', cause: `${callCause(ledgers)}, and probes fail too` };
-  }
-  if (probe.missesAlone > 0 && probe.refused) {
-    return { by: 'probe', cause: 'probe refused' };
-  }
-  return probe.missesAlone >= settings.probes.missesToDown
-    ? { by: 'probe', cause: `${probe.missesAlone} probes in a row without answer` }
-    : undefined;
-}
-
-function reasonForDoubt(ledgers: Ledgers, settings: HealthSettings): Finding | undefined {
-  if (ledgers.calls.points + ledgers.calls.mute >= settings.points.suspect) {
-    return { by: 'call', cause: callCause(ledgers) };
-  }
-  return ledgers.probe.missesAlone >= settings.probes.missesToSuspect
-    ? { by: 'probe', cause: 'probe without answer' }
-    : undefined;
-}
-
-function callCause(ledgers: Ledgers): string {
-  return ledgers.calls.last?.reason ?? 'call failed';
-}
-
-/** A call that found nobody there at all. */
-function isUnreachable(input: Input): boolean {
-  if (input.type !== 'attempt' || input.outcome.kind !== 'failed') {
-    return false;
-  }
-  const { kind, weight } = input.outcome.verdict;
-  return weight === 'strong' && (kind === 'silent' || kind === 'refused');
+  return health.state === state
+    ? health
+    : { ...common(health), ...returned(health, now), state, cause: goodCause(input) };
 }
 
 function beSuspect(
@@ -226,7 +190,8 @@ function afterTrial<T extends Suspect | Recovering>(
     return { ...health, canarySince: undefined };
   }
   const holdDown = nextHoldDown(health.wait, now, settings);
-  return { ...health, canarySince: undefined, trialFrom: after(now, holdDown), wait: { ...health.wait, holdDown } };
+  const wait: WaitMemory = { holdDown, returnedAt: undefined };
+  return { ...health, canarySince: undefined, trialFrom: after(now, holdDown), wait };
 }
 
 function goDown(health: TrunkHealth, finding: Finding, now: Instant, settings: HealthSettings): Down {
@@ -291,66 +256,13 @@ function whileRecovering(health: Recovering, input: Input, now: Instant, setting
 
 /** Answered, but with a lasting finding of another kind (mute calls), it is in service and suspect. */
 function backUp(health: Recovering, cause: string, now: Instant, settings: HealthSettings): TrunkHealth {
-  const wait = { ...health.wait, returnedAt: now };
-  const up: Up = { ...common(health), state: 'up', since: now, cause, wait };
+  const up: Up = { ...common(health), ...returned(health, now), state: 'up', cause };
   return inService(up, { type: 'tick' }, now, settings);
 }
 
-function reasonToFallBack(ledgers: Ledgers, input: Input, settings: HealthSettings): Finding | undefined {
-  if (condemns(input, settings)) {
-    return { by: 'call', cause: `canary failed: ${callCause(ledgers)}` };
-  }
-  const { line, probe } = ledgers;
-  if (line.state === 'down') {
-    return { by: 'line', cause: `line down: ${line.cause}` };
-  }
-  const missed = probe.refused || probe.missesAlone >= settings.probes.missesToDown;
-  return input.type === 'probe' && missed ? { by: 'probe', cause: 'probes fail again' } : undefined;
-}
-
-/** A failed call of any weight above none. */
-function countsAgainst(input: Input, settings: HealthSettings): boolean {
-  if (input.type !== 'attempt' || input.outcome.kind !== 'failed') {
-    return false;
-  }
-  const { kind, weight } = input.outcome.verdict;
-  return settings.calls[kind].points[weight] > 0;
-}
-
-/** Evidence that ends a return: a failure of a kind and weight that may take a trunk down. */
-function condemns(input: Input, settings: HealthSettings): boolean {
-  if (input.type === 'attempt' && input.outcome.kind === 'failed') {
-    return countsForDown(input.outcome.verdict, settings);
-  }
-  return (input.type === 'drill' && !input.reachedFarEnd) || (input.type === 'media' && input.outcome === 'mute');
-}
-
-/** The end of an attempt; ringing is not the end. */
-function isOutcome(input: Input): boolean {
-  return input.type === 'attempt' && input.outcome.kind !== 'progressed';
-}
-
-function reachedFarEnd(input: Input): boolean {
-  return (
-    (input.type === 'attempt' && input.outcome.kind === 'answered') || (input.type === 'drill' && input.reachedFarEnd)
-  );
-}
-
-function goodCause(input: Input): string {
-  switch (input.type) {
-    case 'attempt':
-      return input.outcome.kind === 'answered' ? 'call answered' : 'far end rang';
-    case 'drill':
-      return 'drill reached the far end';
-    case 'media':
-      return 'speech heard';
-    case 'probe':
-      return 'probe answered';
-    case 'line':
-    case 'drought':
-    case 'tick':
-      return 'nothing against it';
-  }
+/** From here on the time in service counts. */
+function returned({ wait }: Common, now: Instant): Pick<Common, 'since' | 'wait'> {
+  return { since: now, wait: { ...wait, returnedAt: wait.returnedAt ?? now } };
 }
 
 function common({ since, cause, ledgers, wait }: Common): Common {
