@@ -80,7 +80,7 @@ export function countsAgainst(input: Input, settings: HealthSettings): boolean {
 }
 
 /** Evidence that ends a return: a failure of a kind and weight that may take a trunk down. */
-function condemns(input: Input, settings: HealthSettings): boolean {
+export function condemns(input: Input, settings: HealthSettings): boolean {
   if (input.type === 'attempt' && input.outcome.kind === 'failed') {
     return countsForDown(input.outcome.verdict, settings);
   }

@@ -1,6 +1,7 @@
 import type { Evidence } from '../domain/health.js';
 import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
 import {
+  condemns,
   countsAgainst,
   type Finding,
   type FoundBy,
@@ -214,12 +215,16 @@ function nextHoldDown(wait: WaitMemory, now: Instant, settings: HealthSettings):
   return ms(Math.min(longest, Math.max(first, doubled)));
 }
 
+/** A call that fails when the hold-down was over (a panic sends them) starts it once more. */
 function whileDown(health: Down, input: Input, now: Instant, settings: HealthSettings): TrunkHealth {
   if (health.ledgers.line.state === 'down') {
     return health;
   }
   if (reachedFarEnd(input)) {
     return recover(health, goodCause(input), now);
+  }
+  if (condemns(input, settings)) {
+    return now < health.holdDownUntil ? health : { ...health, holdDownUntil: after(now, health.wait.holdDown) };
   }
   return now >= health.holdDownUntil && probesAreGreen(health.ledgers, settings)
     ? recover(health, 'hold-down over and probes answered', now)

@@ -98,11 +98,14 @@ function servicePlans(all: readonly Candidate[]): ServicePlans {
     ),
   ];
   const heads = healthy.length > 0 ? healthy.length : usable.length;
-  const orders = allTurns(groups).map((order) => pairedFirst(order, heads));
+  const orders = allTurns(groups);
   return {
     isPanic: false,
-    lists: orders.map((order) => order.map((candidate) => attempt(candidate, 'normal'))),
-    canaries: canaryCandidates(enabled).map((canary) => ({ trunk: canary.trunk.id, lists: led(canary, orders) })),
+    lists: orders.map((order) => pairedFirst(order, heads).map((candidate) => attempt(candidate, 'normal'))),
+    canaries: canaryCandidates(enabled).map((canary) => ({
+      trunk: canary.trunk.id,
+      lists: orders.map((order) => withCanary(canary, order, heads)),
+    })),
   };
 }
 
@@ -125,31 +128,30 @@ function allTurns(groups: readonly (readonly Candidate[])[]): readonly (readonly
   return Array.from({ length: turns }, (_, turn) => turned(groups, turn));
 }
 
-function led(canary: Candidate, orders: readonly (readonly Candidate[])[]): readonly AttemptList[] {
-  return orders.map((order) => {
-    const [first, ...rest] = withCanary(canary, order);
-    return first === undefined ? [] : [first, ...rest];
-  });
-}
-
-function withCanary(canary: Candidate, order: readonly Candidate[]): AttemptList {
-  const whole = canary.trunk.kind === 'mobile' ? inItsTier(canary, order) : ledBy(canary, order);
+/** What a canary does to an order: it leads, or, where it is slow, takes a place among the others. */
+function withCanary(canary: Candidate, order: readonly Candidate[], heads: number): AttemptList {
+  const whole = canary.trunk.kind === 'mobile' ? pairedFirst(inItsTier(canary, order), heads) : ledBy(canary, order);
   return whole.map((candidate) => attempt(candidate, candidate === canary ? 'canary' : 'normal'));
 }
 
-/** Before the first candidate of a higher tier, but never in front. */
+/** Before the first candidate of a higher tier, but behind the first two. */
 function inItsTier(canary: Candidate, order: readonly Candidate[]): readonly Candidate[] {
   const others = order.filter((other) => other.route !== canary.route);
-  const at = others.findIndex(({ route }, index) => index > 0 && route.tier > canary.route.tier);
+  const at = others.findIndex(({ route }, index) => index > 1 && route.tier > canary.route.tier);
   return at < 0 ? [...others, canary] : others.toSpliced(at, 0, canary);
 }
 
 /** One per trunk: the route of its lowest tier. Returning trunks first, then suspect ones; mobile ones last. */
 function canaryCandidates(enabled: readonly Candidate[]): readonly Candidate[] {
   const inOrder = enabled
-    .filter(({ state }) => state === 'recovering' || state === 'suspect')
+    .filter(mayLead)
     .toSorted((a, b) => slowness(a) - slowness(b) || standing(a) - standing(b) || a.route.tier - b.route.tier);
   return inOrder.filter(({ trunk }, index) => inOrder.findIndex((other) => other.trunk.id === trunk.id) === index);
+}
+
+/** A suspect mobile trunk has its place in the plan already, and is too slow to be tried before the others. */
+function mayLead({ state, trunk }: Candidate): boolean {
+  return state === 'recovering' || (state === 'suspect' && trunk.kind !== 'mobile');
 }
 
 function slowness({ trunk }: Candidate): number {

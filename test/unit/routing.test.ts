@@ -1,0 +1,334 @@
+import * as fc from 'fast-check';
+import t from 'tap';
+import type { PlannedAttempt } from '../../src/domain/attempt.js';
+import type { CarrierState, HealthView, TrunkState } from '../../src/domain/health.js';
+import {
+  type CarrierId,
+  id,
+  type RiskGroupId,
+  type RouteId,
+  type ServiceId,
+  type TrunkId,
+} from '../../src/domain/ids.js';
+import type { Network, Route, Trunk, TrunkKind } from '../../src/domain/network.js';
+import { ms } from '../../src/domain/time.js';
+import { canaryDeadlines, coldDeadlines, progressRange, silenceRange } from '../../src/routing/deadlines.js';
+import { buildPlans, isPanic, plan, type PlanOptions } from '../../src/routing/planner.js';
+
+const service = id<ServiceId>('112');
+
+interface Line {
+  readonly name: string;
+  readonly carrier: string;
+  readonly tier: number;
+  readonly kind?: TrunkKind;
+  readonly groups?: readonly string[];
+  readonly enabled?: boolean;
+  readonly state?: TrunkState;
+}
+
+/** KPN twice, a second carrier twice, a mobile gateway: as in the lab. */
+const lab: readonly Line[] = [
+  { name: 'kpn-a', carrier: 'kpn', tier: 1, groups: ['kpn-core', 'kpn-a-box'] },
+  { name: 'kpn-b', carrier: 'kpn', tier: 1, groups: ['kpn-core', 'kpn-b-box'] },
+  { name: 'second-a', carrier: 'second', tier: 2, groups: ['second-core'] },
+  { name: 'second-b', carrier: 'second', tier: 2, groups: ['second-core'] },
+  { name: 'mobile-a', carrier: 'mobile', tier: 3, kind: 'mobile', groups: ['mobile-core'] },
+];
+
+function trunkOf({ name, carrier, kind = 'sip', groups = [], enabled = true }: Line): Trunk {
+  return {
+    id: id<TrunkId>(name),
+    carrier: id<CarrierId>(carrier),
+    kind,
+    address: { host: '127.0.0.1', port: 5060, transport: 'udp' },
+    channels: 10,
+    riskGroups: new Set(groups.map((group) => id<RiskGroupId>(group))),
+    trusted183: false,
+    trusted180: kind !== 'mobile',
+    probeInterval: ms(1_000),
+    enabled,
+  };
+}
+
+function routeOf({ name, tier }: Line, index: number): Route {
+  return {
+    id: id<RouteId>(`${name} ${index}`),
+    service,
+    destination: id('psap'),
+    trunk: id<TrunkId>(name),
+    number: '112',
+    tier,
+  };
+}
+
+function networkOf(lines: readonly Line[]): Network {
+  const trunks = lines.map(trunkOf);
+  return {
+    services: new Map([[service, { id: service, class: 'emergency' }]]),
+    destinations: new Map(),
+    carriers: new Map(trunks.map(({ carrier }) => [carrier, { id: carrier, name: carrier }])),
+    trunks: new Map(trunks.map((each) => [each.id, each])),
+    routes: lines.map(routeOf),
+    ingresses: [],
+  };
+}
+
+function viewOf(lines: readonly Line[], carriers: Readonly<Record<string, CarrierState>> = {}): HealthView {
+  const states = new Map(lines.map(({ name, state }) => [name, state ?? 'up'] as const));
+  return { trunk: (trunk) => states.get(trunk) ?? 'unproven', carrier: (carrier) => carriers[carrier] ?? 'present' };
+}
+
+/** The lab with some trunks in another state. */
+function labWith(states: Readonly<Record<string, TrunkState>>): readonly Line[] {
+  return lab.map((line) => ({ ...line, state: states[line.name] ?? 'up' }));
+}
+
+function planOf(
+  lines: readonly Line[],
+  options: Partial<PlanOptions> = {},
+  carriers: Readonly<Record<string, CarrierState>> = {},
+): readonly PlannedAttempt[] {
+  return plan(buildPlans(networkOf(lines), viewOf(lines, carriers)), service, { turn: 0, ...options });
+}
+
+function names(attempts: readonly PlannedAttempt[]): readonly string[] {
+  return attempts.map(({ trunk, role }) => (role === 'normal' ? trunk.id : `${trunk.id} ${role}`));
+}
+
+function only(...allowed: readonly string[]): (trunk: TrunkId) => boolean {
+  return (trunk) => allowed.includes(trunk);
+}
+
+t.test('the order of a plan', (t) => {
+  t.same(
+    names(planOf(lab)),
+    ['kpn-a', 'second-a', 'kpn-b', 'second-b', 'mobile-a'],
+    'the second attempt is independent',
+  );
+  t.same(names(planOf(lab, { turn: 1 })), ['kpn-b', 'second-b', 'kpn-a', 'second-a', 'mobile-a'], 'equals take turns');
+  t.same(names(planOf(labWith({ 'kpn-a': 'unproven' }))), ['kpn-b', 'second-a', 'kpn-a', 'second-b', 'mobile-a']);
+  t.same(names(planOf(labWith({ 'kpn-a': 'unproven' }), { turn: 1 }))[0], 'kpn-b', 'proven first at every turn');
+  t.same(names(planOf(labWith({ 'kpn-a': 'suspect', 'kpn-b': 'suspect' }))), [
+    'second-a',
+    'mobile-a',
+    'second-b',
+    'kpn-a',
+    'kpn-b',
+  ]);
+  t.same(names(planOf(labWith({ 'kpn-a': 'down' }))), ['kpn-b', 'second-a', 'second-b', 'mobile-a']);
+  t.same(names(planOf(labWith({ 'kpn-a': 'recovering' }))), ['kpn-b', 'second-a', 'second-b', 'mobile-a']);
+  t.same(
+    names(planOf(lab, {}, { kpn: 'absent' })),
+    ['second-a', 'mobile-a', 'second-b'],
+    'P4 an absent carrier is skipped',
+  );
+  t.same(names(planOf(lab, {}, { kpn: 'doubted', second: 'returning' })).length, 5);
+  const reseller: Line = { name: 'reseller', carrier: 'other', tier: 0, groups: ['kpn-core'] };
+  t.same(names(planOf([reseller, ...lab], {}, { kpn: 'absent' }))[0], 'second-a', 'and who needs its core with it');
+  t.same(
+    names(planOf(lab.map((line) => ({ ...line, enabled: line.name !== 'kpn-a' }))))[0],
+    'kpn-b',
+    'a trunk put aside',
+  );
+  t.same(planOf([]), []);
+  t.same(plan(buildPlans(networkOf(lab), viewOf(lab)), id<ServiceId>('999'), { turn: 0 }), []);
+  const [first, , , , last] = planOf(lab);
+  t.same(first?.deadlines, { silence: 600, progress: 2_500 });
+  t.same(last?.deadlines, { silence: 600, progress: 8_000 });
+  t.end();
+});
+
+t.test('P17 the first two share no fate', (t) => {
+  const shared: readonly Line[] = [
+    { name: 'a', carrier: 'x', tier: 1, groups: ['fibre', 'ups'] },
+    { name: 'b', carrier: 'y', tier: 1, groups: ['fibre'] },
+    { name: 'c', carrier: 'z', tier: 2, groups: ['ups'] },
+  ];
+  t.same(names(planOf(shared)), ['b', 'c', 'a'], 'the first gives way when nothing is independent of it');
+  t.same(names(planOf(shared.slice(0, 2))), ['a', 'b'], 'no pair: the order stays');
+  const bare: readonly Line[] = [
+    { name: 'a', carrier: 'x', tier: 1 },
+    { name: 'b', carrier: 'x', tier: 1 },
+    { name: 'c', carrier: 'y', tier: 2 },
+  ];
+  t.same(names(planOf(bare)), ['a', 'c', 'b'], 'an inventory without risk groups');
+  t.same(names(planOf(bare.slice(0, 2))), ['a', 'b']);
+  t.end();
+});
+
+t.test('canaries', (t) => {
+  const returning = labWith({ 'kpn-b': 'recovering', 'second-a': 'down' });
+  const [canary, ...rest] = planOf(returning, { canaryAllowed: only('kpn-b') });
+  t.match(canary, { role: 'canary', trunk: { id: 'kpn-b' }, deadlines: { silence: 300, progress: 1_000 } });
+  t.same(names(rest), ['second-b', 'kpn-a', 'mobile-a'], 'followed by an independent trunk');
+  t.same(names(planOf(returning, { canaryAllowed: () => false })), ['kpn-a', 'second-b', 'mobile-a']);
+  const two = labWith({ 'kpn-a': 'recovering', 'second-a': 'recovering' });
+  t.same(
+    names(planOf(two, { canaryAllowed: () => true })),
+    ['kpn-a canary', 'second-b', 'kpn-b', 'mobile-a'],
+    'one a call',
+  );
+  const doubted = labWith({ 'kpn-a': 'suspect', 'kpn-b': 'suspect' });
+  t.same(
+    names(planOf(doubted, { canaryAllowed: only('kpn-b') })),
+    ['kpn-b canary', 'second-a', 'second-b', 'mobile-a', 'kpn-a'],
+    'a suspect trunk gets its chance once, not twice in a plan',
+  );
+  t.same(names(planOf(lab, { canaryAllowed: () => true })), names(planOf(lab)), 'a healthy trunk is no canary');
+  const mobile = labWith({ 'mobile-a': 'recovering' });
+  t.same(
+    names(planOf(mobile, { canaryAllowed: () => true })),
+    ['kpn-a', 'second-a', 'kpn-b', 'second-b', 'mobile-a canary'],
+    'a mobile trunk is too slow to be tried first',
+  );
+  t.end();
+});
+
+t.test('P9 the panic route', (t) => {
+  const all: TrunkState = 'down';
+  const dead = lab.map((line) => ({ ...line, state: all }));
+  const panic = ['kpn-a panic', 'second-a panic', 'kpn-b panic', 'second-b panic', 'mobile-a panic'];
+  t.same(names(planOf(dead)), panic, 'everything is tried');
+  t.ok(isPanic(buildPlans(networkOf(dead), viewOf(dead)), service));
+  t.notOk(isPanic(buildPlans(networkOf(lab), viewOf(lab)), service));
+  t.same(names(planOf(lab, {}, { kpn: 'absent', second: 'absent', mobile: 'absent' })), panic, 'carriers too');
+  const one = labWith({ 'kpn-a': all, 'kpn-b': all, 'second-a': all, 'second-b': 'recovering', 'mobile-a': all });
+  t.same(names(planOf(one)).slice(0, 2), ['second-b panic', 'kpn-a panic'], 'what is on its way back comes first');
+  const aside = dead.map((line) => ({ ...line, enabled: line.name !== 'kpn-a' }));
+  t.notOk(names(planOf(aside)).includes('kpn-a panic'), 'but not what the operator put aside');
+  t.equal(planOf(dead.map((line) => ({ ...line, enabled: false }))).length, 5, 'unless that is all there is');
+  t.end();
+});
+
+t.test('trunks without room go last', (t) => {
+  const full = (trunk: TrunkId): boolean => trunk !== 'kpn-a';
+  t.same(names(planOf(lab, { hasRoom: full })), ['second-a', 'kpn-b', 'second-b', 'mobile-a', 'kpn-a']);
+  t.equal(planOf(lab, { hasRoom: () => false }).length, 5, 'our own count never refuses a call');
+  t.end();
+});
+
+t.test('deadlines stay in their range', (t) => {
+  for (const kind of ['sip', 'e1', 'mobile'] as const) {
+    const { floor, cold, ceiling } = progressRange[kind];
+    t.ok(floor < cold && cold < ceiling);
+    t.same(coldDeadlines(kind), { silence: silenceRange.cold, progress: cold });
+    t.ok(canaryDeadlines(kind).progress <= cold);
+  }
+  t.end();
+});
+
+const anyLine: fc.Arbitrary<Omit<Line, 'name'>> = fc.record({
+  carrier: fc.constantFrom('kpn', 'second', 'mobile'),
+  tier: fc.integer({ min: 1, max: 3 }),
+  kind: fc.constantFrom<TrunkKind>('sip', 'sip', 'e1', 'mobile'),
+  groups: fc.uniqueArray(fc.constantFrom('kpn-core', 'fibre', 'ups', 'mast', 'site'), { maxLength: 3 }),
+  enabled: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  state: fc.constantFrom<TrunkState>('unproven', 'up', 'up', 'suspect', 'down', 'recovering'),
+});
+const anyNetwork = fc
+  .array(anyLine, { minLength: 1, maxLength: 8 })
+  .map((lines) => lines.map((line, index): Line => ({ ...line, name: `trunk-${index}` })));
+const anyCarriers = fc.record({
+  kpn: fc.constantFrom<CarrierState>('present', 'doubted', 'absent', 'returning'),
+  second: fc.constantFrom<CarrierState>('present', 'present', 'absent'),
+});
+const anyCase = fc.tuple(
+  anyNetwork,
+  anyCarriers,
+  fc.nat({ max: 1_000 }),
+  fc.constantFrom('none', 'trunk-0', 'trunk-1'),
+);
+
+function always(holds: (lines: readonly Line[], attempts: readonly PlannedAttempt[]) => boolean): void {
+  fc.assert(
+    fc.property(anyCase, ([lines, carriers, turn, canary]) =>
+      holds(lines, planOf(lines, { turn, canaryAllowed: only(canary) }, carriers)),
+    ),
+    { numRuns: 500 },
+  );
+}
+
+function stateOf(lines: readonly Line[], { trunk }: PlannedAttempt): TrunkState | undefined {
+  return lines.find(({ name }) => name === trunk.id)?.state;
+}
+
+function independent(a: Trunk, b: Trunk): boolean {
+  return [...a.riskGroups].every((group) => !b.riskGroups.has(group));
+}
+
+t.test('whatever the state of the world', (t) => {
+  always((_, attempts) => attempts.length > 0);
+  t.pass('a plan is never empty');
+  always((_, attempts) => new Set(attempts.map(({ route }) => route.id)).size === attempts.length);
+  t.pass('no route comes twice');
+  always((lines, attempts) => {
+    const inPanic = attempts.every(({ role }) => role === 'panic');
+    return inPanic || attempts.every((each) => each.role !== 'panic' && stateOf(lines, each) !== 'down');
+  });
+  t.pass('a trunk that is down is tried in a panic only');
+  always((lines, attempts) =>
+    attempts.every((each) => {
+      const state = stateOf(lines, each);
+      return each.role !== 'canary' ? each.role === 'panic' || state !== 'recovering' : state !== 'up';
+    }),
+  );
+  t.pass('a returning trunk takes canaries only');
+  always((_, [first, second, ...rest]) => {
+    if (first === undefined || second === undefined || independent(first.trunk, second.trunk)) {
+      return true;
+    }
+    return rest.every(({ trunk }) => !independent(first.trunk, trunk));
+  });
+  t.pass('the second attempt is independent of the first if any is');
+  always((lines, attempts) => {
+    const normal = attempts.filter(({ role }) => role === 'normal').slice(2);
+    const ranks = normal.map((each) => (stateOf(lines, each) === 'suspect' ? 100 : 0) + each.route.tier);
+    return ranks.every((rank, index) => index === 0 || rank >= (ranks[index - 1] ?? 0));
+  });
+  t.pass('behind the first two: healthy before suspect, then by tier');
+  t.end();
+});
+
+t.test('the first two are independent if any healthy one has a partner', (t) => {
+  fc.assert(
+    fc.property(anyNetwork, fc.nat({ max: 100 }), (lines, turn) => {
+      const attempts = planOf(lines, { turn });
+      const [first, second] = attempts;
+      const isHealthy = (each: PlannedAttempt): boolean => stateOf(lines, each) !== 'suspect' || each.role === 'panic';
+      const heads = attempts.some(isHealthy) ? attempts.filter(isHealthy) : attempts;
+      const pair = heads.some((a) => attempts.some((b) => a !== b && independent(a.trunk, b.trunk)));
+      return !pair || (first !== undefined && second !== undefined && independent(first.trunk, second.trunk));
+    }),
+    { numRuns: 1_000 },
+  );
+  t.pass('1,000 networks');
+  t.end();
+});
+
+t.test('the same world gives the same plan, and turns share the load', (t) => {
+  const plans = buildPlans(networkOf(lab), viewOf(lab));
+  t.equal(plan(plans, service, { turn: 7 }), plan(plans, service, { turn: 7 }), 'made once, not per call');
+  t.same(planOf(lab, { turn: 7 }), planOf(lab, { turn: 7 }));
+  const firsts = Array.from({ length: 100 }, (_, turn) => plan(plans, service, { turn })[0]?.trunk.id);
+  t.equal(firsts.filter((name) => name === 'kpn-a').length, 50);
+  t.end();
+});
+
+t.test('a decision costs under 5 microseconds', (t) => {
+  const doubted = labWith({ 'kpn-a': 'recovering' });
+  const plans = buildPlans(networkOf(doubted), viewOf(doubted));
+  const decisions = 200_000;
+  const options: readonly PlanOptions[] = [
+    { turn: 0, canaryAllowed: only('kpn-a'), hasRoom: () => true },
+    { turn: 1, canaryAllowed: () => false, hasRoom: () => true },
+  ];
+  const began = performance.now();
+  let attempts = 0;
+  for (let turn = 0; turn < decisions; turn += 1) {
+    attempts += plan(plans, service, options[turn % 2] ?? { turn }).length;
+  }
+  const microseconds = ((performance.now() - began) * 1_000) / decisions;
+  t.ok(microseconds < 5, `${microseconds.toFixed(2)} microseconds, ${attempts} attempts`);
+  t.end();
+});
