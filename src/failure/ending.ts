@@ -33,7 +33,7 @@ export interface DeadlineEnding {
 }
 
 /** We gave the attempt up: another won, or the caller hung up. */
-export interface CancelledEnding {
+interface CancelledEnding {
   readonly origin: 'cancelled-by-us';
 }
 

@@ -3,7 +3,7 @@ import type { Reason } from '../sip/reason.js';
 import type { DeadlineEnding, Ending, LocalEnding, PeerEnding } from './ending.js';
 import { type Meaning, redirected, type Row, rows, unlisted } from './table.js';
 
-export type { CancelledEnding, DeadlineEnding, Ending, LocalEnding, PeerEnding } from './ending.js';
+export type { Ending, PeerEnding } from './ending.js';
 
 const byStatus = new Map(rows.flatMap((row) => row.statuses.map((status) => [status, row] as const)));
 const byCause = new Map(rows.flatMap((row) => row.causes.map((cause) => [cause, row] as const)));

@@ -17,14 +17,14 @@ import {
 import { defaultHealthSettings, type HealthSettings } from './weights.js';
 
 /** The state of one trunk for one service, for people to read. */
-export interface TrunkSnapshot {
+interface TrunkSnapshot {
   readonly trunk: TrunkId;
   readonly service: ServiceId;
   readonly health: TrunkHealth;
 }
 
 /** The state of one carrier for one service, for people to read. */
-export interface CarrierSnapshot {
+interface CarrierSnapshot {
   readonly carrier: CarrierId;
   readonly service: ServiceId;
   readonly health: CarrierHealth;

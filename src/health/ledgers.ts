@@ -21,7 +21,7 @@ export interface ProbeLedger {
 }
 
 /** A failure that a call found. */
-export interface CallFailure {
+interface CallFailure {
   readonly at: Instant;
   readonly kind: FailureKind;
   readonly reason: string;
@@ -42,7 +42,7 @@ export interface CallLedger {
 }
 
 /** What the line below the trunk (E1, SIM) is known to be. */
-export interface LineLedger {
+interface LineLedger {
   readonly state: 'unknown' | 'up' | 'down';
   readonly cause: string;
 }

@@ -4,7 +4,7 @@ import type { CallLedger, Ledgers, ProbeLedger } from './ledgers.js';
 import { lateAfter } from './round-trip.js';
 
 /** The figures of probing, and why. */
-export const probingSettings = {
+const probingSettings = {
   /** Between quick probes of a trunk that may be probed every second; slower profiles stretch it in proportion. */
   quickSpacing: ms(50),
   /** The probe interval to which `quickSpacing` belongs. */

@@ -16,10 +16,8 @@ import {
 import { emptyLedgers, type Ledgers, write } from './ledgers.js';
 import type { HealthSettings } from './weights.js';
 
-export type { FoundBy } from './findings.js';
-
 /** How long the trunk had to wait last time, and when it last came back. */
-export interface WaitMemory {
+interface WaitMemory {
   /** The last hold-down; 0 when there was none. */
   readonly holdDown: Milliseconds;
   /** When it last came back into service; undefined until it did. */
@@ -34,16 +32,16 @@ interface Common {
 }
 
 /** Nothing is known yet. Routed like `up`, behind the proven. */
-export interface Unproven extends Common {
+interface Unproven extends Common {
   readonly state: 'unproven';
 }
 
-export interface Up extends Common {
+interface Up extends Common {
   readonly state: 'up';
 }
 
 /** Something failed. Routed behind the healthy. */
-export interface Suspect extends Common {
+interface Suspect extends Common {
   readonly state: 'suspect';
   readonly by: FoundBy;
   /** From when one call may try it first. Probes alone clear what probes found, so then it is not needed. */
@@ -52,14 +50,14 @@ export interface Suspect extends Common {
 }
 
 /** Judged gone: no call touches it. */
-export interface Down extends Common {
+interface Down extends Common {
   readonly state: 'down';
   readonly by: FoundBy;
   readonly holdDownUntil: Instant;
 }
 
 /** On the way back: takes one call at a time, as a canary. */
-export interface Recovering extends Common {
+interface Recovering extends Common {
   readonly state: 'recovering';
   readonly by: FoundBy;
   readonly trialFrom: Instant;

@@ -2,7 +2,7 @@ import type { FailureKind, Weight } from '../domain/verdict.js';
 import { type Milliseconds, ms } from '../domain/time.js';
 
 /** What one failed call adds to the call ledger. One point makes a trunk suspect, two take it down. */
-export interface CallWeight {
+interface CallWeight {
   readonly points: Readonly<Record<Weight, number>>;
   /** Whether failures of this kind alone can take a trunk down. Those that cannot stop at suspect. */
   readonly takesDown: boolean;

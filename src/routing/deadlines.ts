@@ -3,7 +3,7 @@ import type { TrunkKind } from '../domain/network.js';
 import { type Milliseconds, ms } from '../domain/time.js';
 
 /** A deadline with nothing learned, and the bounds of what may be learned (DESIGN 4.3). */
-export interface DeadlineRange {
+interface DeadlineRange {
   readonly floor: Milliseconds;
   readonly cold: Milliseconds;
   readonly ceiling: Milliseconds;
@@ -25,7 +25,8 @@ export function coldDeadlines(kind: TrunkKind): Deadlines {
 }
 
 /**
- * The deadlines of a canary: its caller risks a few hundred milliseconds. A mobile trunk cannot ring that fast, so it
+ * The deadlines of a canary: its caller risks a few hundred milliseconds, and rings within a second (R1). They say when
+ * to start the hedge; a trunk that is late by `coldDeadlines` only has failed. A mobile trunk cannot ring that fast, so it
  * keeps the usual ones, and is never put in front for it.
  */
 export function canaryDeadlines(kind: TrunkKind): Deadlines {
@@ -38,4 +39,4 @@ const cold: Readonly<Record<TrunkKind, Deadlines>> = {
   mobile: { silence: silenceRange.cold, progress: progressRange.mobile.cold },
 };
 
-const tight: Deadlines = { silence: ms(300), progress: ms(1_000) };
+const tight: Deadlines = { silence: ms(300), progress: ms(800) };

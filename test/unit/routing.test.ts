@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import t from 'tap';
 import type { PlannedAttempt } from '../../src/domain/attempt.js';
-import type { CarrierState, HealthView, TrunkState } from '../../src/domain/health.js';
+import type { AttemptOutcome, CarrierState, Evidence, HealthView, TrunkState } from '../../src/domain/health.js';
 import {
   type CarrierId,
   id,
@@ -11,7 +11,9 @@ import {
   type TrunkId,
 } from '../../src/domain/ids.js';
 import type { Network, Route, Trunk, TrunkKind } from '../../src/domain/network.js';
-import { ms } from '../../src/domain/time.js';
+import { type Instant, instant, ms } from '../../src/domain/time.js';
+import { type Ending, judge } from '../../src/failure/verdict.js';
+import { HealthBook } from '../../src/health/book.js';
 import { canaryDeadlines, coldDeadlines, progressRange, silenceRange } from '../../src/routing/deadlines.js';
 import { buildPlans, isPanic, plan, type PlanOptions } from '../../src/routing/planner.js';
 
@@ -160,7 +162,7 @@ t.test('P17 the first two share no fate', (t) => {
 t.test('canaries', (t) => {
   const returning = labWith({ 'kpn-b': 'recovering', 'second-a': 'down' });
   const [canary, ...rest] = planOf(returning, { canaryAllowed: only('kpn-b') });
-  t.match(canary, { role: 'canary', trunk: { id: 'kpn-b' }, deadlines: { silence: 300, progress: 1_000 } });
+  t.match(canary, { role: 'canary', trunk: { id: 'kpn-b' }, deadlines: { silence: 300, progress: 800 } });
   t.same(names(rest), ['second-b', 'kpn-a', 'mobile-a'], 'followed by an independent trunk');
   t.same(names(planOf(returning, { canaryAllowed: () => false })), ['kpn-a', 'second-b', 'mobile-a']);
   const two = labWith({ 'kpn-a': 'recovering', 'second-a': 'recovering' });
@@ -312,6 +314,95 @@ t.test('the same world gives the same plan, and turns share the load', (t) => {
   t.same(planOf(lab, { turn: 7 }), planOf(lab, { turn: 7 }));
   const firsts = Array.from({ length: 100 }, (_, turn) => plan(plans, service, { turn })[0]?.trunk.id);
   t.equal(firsts.filter((name) => name === 'kpn-a').length, 50);
+  t.end();
+});
+
+type Fault = 'none' | 'lie' | 'reject' | 'blackhole';
+
+/** One call a second and one probe per trunk and second; KPN has a fault between two moments. */
+class Replay {
+  readonly #network = networkOf(lab);
+  readonly book = new HealthBook(this.#network, instant(0));
+  #turn = 0;
+
+  run(from: number, to: number, fault: Fault): readonly PlannedAttempt[] {
+    const firsts: PlannedAttempt[] = [];
+    for (let second = from; second < to; second += 1) {
+      const now = instant(second * 1_000);
+      for (const { id: trunk, carrier } of this.#network.trunks.values()) {
+        const lost = fault === 'blackhole' && carrier === 'kpn';
+        const outcome = lost ? { kind: 'silent' } : { kind: 'answered', status: 200, roundTrip: ms(1) };
+        this.book.record(trunk, { type: 'probe', outcome } as Evidence, now);
+      }
+      this.book.tick(now);
+      firsts.push(...this.#call(now, fault));
+    }
+    return firsts;
+  }
+
+  /** Tries until something answers. Gives the first attempt. */
+  #call(now: Instant, fault: Fault): readonly PlannedAttempt[] {
+    const canaryAllowed = (trunk: TrunkId): boolean => this.book.admitsCanary(trunk, service, now);
+    const plans = buildPlans(this.#network, this.book.view());
+    const attempts = plan(plans, service, { turn: (this.#turn += 1), canaryAllowed });
+    for (const { trunk, role } of attempts) {
+      if (role === 'canary') {
+        this.book.canaryStarted(trunk.id, service, now);
+      }
+      const outcome = outcomeOf(trunk.carrier === 'kpn' ? fault : 'none');
+      this.book.record(trunk.id, { type: 'attempt', service, outcome }, now);
+      if (outcome.kind === 'answered') {
+        break;
+      }
+    }
+    return attempts.slice(0, 1);
+  }
+}
+
+function outcomeOf(fault: Fault): AttemptOutcome {
+  switch (fault) {
+    case 'none':
+      return { kind: 'answered' };
+    case 'lie':
+      return { kind: 'failed', verdict: judge({ service: 'emergency', origin: 'deadline', which: 'progress' }) };
+    case 'blackhole':
+      return { kind: 'failed', verdict: judge({ service: 'emergency', origin: 'deadline', which: 'silence' }) };
+    case 'reject':
+      return { kind: 'failed', verdict: judge(rejection) };
+  }
+}
+
+const rejection: Ending = {
+  service: 'emergency',
+  origin: 'peer',
+  status: 503,
+  reasons: [],
+  sawProgress: false,
+  plain: false,
+  ownNumber: false,
+};
+
+t.test('P4, R2: a carrier that fails calls gets canaries only, and comes back when it works', (t) => {
+  for (const fault of ['lie', 'reject', 'blackhole'] as const) {
+    const replay = new Replay();
+    t.ok(
+      replay.run(0, 20, 'none').every(({ trunk }) => trunk.carrier === 'kpn'),
+      'KPN while it works',
+    );
+    const hit = replay.run(20, 24, fault).filter(({ trunk }) => trunk.carrier === 'kpn');
+    t.ok(hit.length <= 2, `${fault}: ${hit.length} calls met the dead carrier`);
+    const later = replay.run(24, 624, fault).filter(({ trunk }) => trunk.carrier === 'kpn');
+    t.ok(
+      later.every(({ role }) => role === 'canary'),
+      `${fault}: ${later.length} canaries in ten minutes`,
+    );
+    t.ok(later.length <= 20);
+    const back = replay.run(624, 1_300, 'none').slice(-10);
+    t.ok(
+      back.every(({ trunk, role }) => trunk.carrier === 'kpn' && role === 'normal'),
+      'KPN again',
+    );
+  }
   t.end();
 });
 
