@@ -1,0 +1,178 @@
+import type {
+  CalleeEvents,
+  CalleeLeg,
+  CallerEvents,
+  Dialog,
+  DialogResponse,
+  IncomingCall,
+  IncomingRequest,
+  InDialogRequest,
+  InviteRequest,
+  OutgoingResponse,
+  ProbeAnswer,
+  ReceivedRequest,
+  ReceivedResponse,
+  SipServer,
+} from '../../src/ports/sip-server.js';
+import type { Header } from '../../src/sip/message.js';
+
+export const OFFER = 'v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
+export const ANSWER = OFFER.replace('4000', '5000');
+
+/** A dialog whose far end the test plays. */
+export class FakeDialog implements Dialog {
+  readonly requests: { method: string; headers: readonly Header[]; body: string; answer: (response: ReceivedResponse) => void }[] = [];
+  readonly acknowledged: (string | undefined)[] = [];
+  released: string | undefined | false = false;
+
+  async request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse> {
+    return new Promise((resolve) => {
+      this.requests.push({
+        method,
+        headers,
+        body,
+        answer: (response) => {
+          resolve({ ...response, acknowledge: (answer) => this.acknowledged.push(answer) });
+        },
+      });
+    });
+  }
+
+  release(reason?: string): void {
+    this.released = reason ?? '';
+  }
+}
+
+/** An INVITE that the gateway sent, and the trunk that the test plays. */
+export class FakeCallee implements CalleeLeg {
+  readonly dialog = new FakeDialog();
+  cancelled: string | undefined | false = false;
+  readonly acknowledgements: (string | undefined)[] = [];
+  readonly request: InviteRequest;
+  readonly events: CalleeEvents;
+
+  constructor(request: InviteRequest, events: CalleeEvents) {
+    this.request = request;
+    this.events = events;
+  }
+
+  cancel(reason?: string): void {
+    this.cancelled = reason ?? '';
+  }
+
+  acknowledge(body?: string): void {
+    this.acknowledgements.push(body);
+  }
+
+  provisional(status: number, headers: readonly Header[] = []): void {
+    this.events.progressed({ status, reason: '', headers, body: '' });
+  }
+
+  answer(body = ANSWER): void {
+    const headers = [{ name: 'Content-Type', value: 'application/sdp' }];
+    this.events.answered({ status: 200, reason: 'OK', headers, body }, this.dialog);
+  }
+
+  fail(status: number, headers: readonly Header[] = []): void {
+    this.events.failed({ origin: 'peer', response: { status, reason: '', headers, body: '' } });
+  }
+}
+
+/** A caller that the test plays. */
+export class FakeCaller implements IncomingCall {
+  readonly source = { address: '127.0.0.9', port: 5060, transport: 'udp' as const };
+  readonly request: ReceivedRequest;
+  readonly dialog = new FakeDialog();
+  readonly heard: OutgoingResponse[] = [];
+  events: CallerEvents | undefined;
+  /** Set to make our 200 impossible to send. */
+  gone = false;
+
+  constructor(uri: string, headers: readonly Header[] = [], body = OFFER) {
+    this.request = { method: 'INVITE', uri, headers: [{ name: 'From', value: '<sip:0612345678@example.nl>;tag=x' }, ...headers], body };
+  }
+
+  attach(events: CallerEvents): void {
+    this.events = events;
+  }
+
+  progress(response: OutgoingResponse): void {
+    this.heard.push(response);
+  }
+
+  reject(response: OutgoingResponse): void {
+    this.heard.push(response);
+  }
+
+  async answer(response: OutgoingResponse): Promise<Dialog> {
+    if (this.gone) {
+      throw new Error('the caller is gone');
+    }
+    this.heard.push(response);
+    return this.dialog;
+  }
+
+  statuses(): readonly number[] {
+    return this.heard.map(({ status }) => status);
+  }
+}
+
+/** A request inside a dialog, and what was answered. */
+export function inDialog(method: string, body = '', headers: readonly Header[] = []): InDialogRequest & { answers: OutgoingResponse[]; acknowledged?: (body: string) => void } {
+  const asked: InDialogRequest & { answers: OutgoingResponse[]; acknowledged?: (body: string) => void } = {
+    request: { method, uri: 'sip:x@y', headers, body },
+    answers: [],
+    respond: (response, acknowledged) => {
+      asked.answers.push(response);
+      if (acknowledged !== undefined) {
+        asked.acknowledged = acknowledged;
+      }
+    },
+  };
+  return asked;
+}
+
+/** A SIP server without a network: the test plays the callers and the trunks. */
+export class FakeSipServer implements SipServer {
+  readonly connected = true;
+  readonly callees: FakeCallee[] = [];
+  #inviteHandler: (call: IncomingCall) => void = () => undefined;
+  #requestHandler: (request: IncomingRequest) => void = () => undefined;
+
+  onInvite(handler: (call: IncomingCall) => void): void {
+    this.#inviteHandler = handler;
+  }
+
+  onRequest(handler: (request: IncomingRequest) => void): void {
+    this.#requestHandler = handler;
+  }
+
+  invite(request: InviteRequest, events: CalleeEvents): CalleeLeg {
+    const callee = new FakeCallee(request, events);
+    this.callees.push(callee);
+    return callee;
+  }
+
+  async probe(): Promise<ProbeAnswer> {
+    return { kind: 'silent' };
+  }
+
+  /** A call comes in. */
+  incoming(caller: FakeCaller): void {
+    this.#inviteHandler(caller);
+  }
+
+  /** A request outside any dialog comes in. */
+  received(request: IncomingRequest): void {
+    this.#requestHandler(request);
+  }
+
+  /** The nth INVITE that went out, from 0. */
+  callee(index: number): FakeCallee {
+    const callee = this.callees[index];
+    if (callee === undefined) {
+      throw new Error(`only ${this.callees.length} INVITEs went out`);
+    }
+    return callee;
+  }
+}

@@ -1,0 +1,159 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { CallReport } from '../../src/domain/call-report.js';
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+/** A trunk of a test site. Each carrier has its own core, so trunks of two carriers are independent. */
+export interface TestTrunk {
+  readonly id: string;
+  readonly carrier: string;
+  /** `host:port`. */
+  readonly address: string;
+  readonly tier: number;
+  readonly kind?: 'sip' | 'mobile';
+}
+
+/** A site for one test: the gateway's own addresses, and its trunks. */
+export interface TestSite {
+  /** The gateway listens here, SIP port 5060, admin port 8080, control port 9022. */
+  readonly host: string;
+  readonly trunks: readonly TestTrunk[];
+  /** OPTIONS probes; off by default, so that a silent far end is found by the calls under test. */
+  readonly probeInterval?: string;
+}
+
+/** A running gateway with its embedded engine, or with the drachtio-server that the environment names. */
+export interface TestGateway {
+  readonly sip: string;
+  calls(): Promise<readonly CallReport[]>;
+  health(): Promise<unknown>;
+  stats(): Promise<{ readonly openCalls: number; readonly dialogs: number; readonly engine?: EngineCounts }>;
+  /** What the gateway logged so far. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+interface EngineCounts {
+  readonly dialogs: number;
+  readonly [name: string]: unknown;
+}
+
+/** Starts a gateway for a test site. */
+export async function startGateway(site: TestSite): Promise<TestGateway> {
+  const folder = mkdtempSync(join(tmpdir(), 'noodroute-site-'));
+  writeSite(folder, site);
+  const child = spawn(process.execPath, [MAIN, 'lab-gateway', join(folder, 'site.yaml')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const log: string[] = [];
+  child.stderr.on('data', (data: Buffer) => log.push(data.toString('utf8')));
+  const endWithTest = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', endWithTest);
+  await ready(child, log);
+  const get = async <T>(path: string): Promise<T> => {
+    const response = await fetch(`http://${site.host}:8080${path}`, { signal: AbortSignal.timeout(5_000) });
+    return (await response.json()) as T;
+  };
+  return {
+    sip: `${site.host}:5060`,
+    calls: async () => get('/calls'),
+    health: async () => get('/health'),
+    stats: async () => get('/stats'),
+    log: () => log.join(''),
+    stop: async () => {
+      process.removeListener('exit', endWithTest);
+      await stop(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ready(child: ChildProcess, log: readonly string[]): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error(`the gateway did not come up:\n${log.join('')}`));
+    }, 15_000);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`the gateway stopped with exit code ${code}:\n${log.join('')}`));
+    });
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (line.includes('"ready":true')) {
+          clearTimeout(timer);
+          resolve();
+        }
+      });
+    }
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}
+
+function writeSite(folder: string, site: TestSite): void {
+  const carriers = [...new Set(site.trunks.map(({ carrier }) => carrier))];
+  writeFileSync(
+    join(folder, 'site.yaml'),
+    `site: test
+lab: true
+dialplan: dialplan.yaml
+inventory: inventory.yaml
+sip:
+  contacts: ['sip:${site.host}:5060;transport=udp']
+  control: { host: ${site.host}, port: 9022 }
+admin: { address: ${site.host}, port: 8080 }
+log: { level: info }
+`,
+  );
+  writeFileSync(
+    join(folder, 'dialplan.yaml'),
+    `services:
+  - { id: '112', class: emergency, numbers: { short: ['112'], urns: ['urn:service:sos'] } }
+  - { id: 0900-8844, class: priority, numbers: { national: ['09008844'] } }
+destinations:
+  - { id: meldkamer, name: Emergency centre }
+  - { id: politie, name: Police service centre }
+routes:
+${site.trunks.map(routeLines).join('')}`,
+  );
+  writeFileSync(
+    join(folder, 'inventory.yaml'),
+    `carriers:
+${carriers.map((id) => `  - { id: ${id}, name: ${id}, riskGroup: ${id}-core }\n`).join('')}riskGroups: [${carriers.map((id) => `${id}-core`).join(', ')}]
+trunks:
+${site.trunks.map((trunk) => trunkLine(trunk, site.probeInterval ?? '1h')).join('')}ingresses:
+  - { id: local, sources: ['127.0.0.0/8'] }
+`,
+  );
+}
+
+function routeLines({ id, tier, kind }: TestTrunk): string {
+  const [emergency, police] = kind === 'mobile' ? ['0880000112', '0880008844'] : ['112', '09008844'];
+  return `  - { service: '112', destination: meldkamer, trunk: ${id}, number: '${emergency}', tier: ${tier} }
+  - { service: 0900-8844, destination: politie, trunk: ${id}, number: '${police}', tier: ${tier} }
+`;
+}
+
+function trunkLine({ id, carrier, address, kind }: TestTrunk, probeInterval: string): string {
+  return `  - { id: ${id}, carrier: ${carrier}, kind: ${kind ?? 'sip'}, address: '${address};transport=udp', channels: 500, probeInterval: ${probeInterval} }
+`;
+}

@@ -1,0 +1,70 @@
+import { id, type CarrierId, type DestinationId, type IngressId, type RiskGroupId, type RouteId, type ServiceId, type TrunkId } from '../../src/domain/ids.js';
+import type { Network, Route, Trunk, TrunkKind } from '../../src/domain/network.js';
+import { ms } from '../../src/domain/time.js';
+import type { NumberingPlan } from '../../src/numbering/service.js';
+
+/** A trunk of a small test network: `kpn-a` of carrier `kpn`, with tier 1 unless told otherwise. */
+export interface SmallTrunk {
+  readonly id: string;
+  readonly carrier: string;
+  readonly tier?: number;
+  readonly kind?: TrunkKind;
+}
+
+export const SERVICE_112 = id<ServiceId>('112');
+export const SERVICE_0900 = id<ServiceId>('0900-8844');
+
+/** A network with both services over every trunk. Carriers are independent of one another. */
+export function smallNetwork(trunks: readonly SmallTrunk[]): Network {
+  const carriers = [...new Set(trunks.map(({ carrier }) => carrier))];
+  return {
+    services: new Map([
+      [SERVICE_112, { id: SERVICE_112, class: 'emergency' }],
+      [SERVICE_0900, { id: SERVICE_0900, class: 'priority' }],
+    ]),
+    destinations: new Map([[id<DestinationId>('meldkamer'), { id: id<DestinationId>('meldkamer'), name: 'Emergency centre' }]]),
+    carriers: new Map(carriers.map((name) => [id<CarrierId>(name), { id: id<CarrierId>(name), name }])),
+    trunks: new Map(trunks.map((trunk, index) => [id<TrunkId>(trunk.id), fullTrunk(trunk, index)])),
+    routes: trunks.flatMap((trunk) => [route(trunk, SERVICE_112, '112'), route(trunk, SERVICE_0900, '09008844')]),
+    ingresses: [{ id: id<IngressId>('local'), carrier: undefined, sources: ['127.0.0.0/8'] }],
+  };
+}
+
+function fullTrunk({ id: name, carrier, kind = 'sip' }: SmallTrunk, index: number): Trunk {
+  return {
+    id: id<TrunkId>(name),
+    carrier: id<CarrierId>(carrier),
+    kind,
+    address: { host: `127.0.99.${index + 1}`, port: 5060, transport: 'udp' },
+    channels: 120,
+    riskGroups: new Set([id<RiskGroupId>(`${carrier}-core`)]),
+    trusted180: kind !== 'mobile',
+    trusted183: false,
+    probeInterval: ms(1000),
+    enabled: true,
+  };
+}
+
+function route({ id: name, tier = 1 }: SmallTrunk, service: ServiceId, number: string): Route {
+  return {
+    id: id<RouteId>(`${service}-${name}`),
+    service,
+    destination: id<DestinationId>('meldkamer'),
+    trunk: id<TrunkId>(name),
+    number,
+    tier,
+  };
+}
+
+/** The Dutch numbers of both services. */
+export const dutchNumbers: NumberingPlan = {
+  countryCode: '31',
+  internationalPrefix: '00',
+  nationalPrefix: '0',
+  outsideLinePrefixes: ['0', '9'],
+  networkPrefixes: [],
+  services: [
+    { id: SERVICE_112, class: 'emergency', short: ['112'], national: [], urns: ['urn:service:sos'] },
+    { id: SERVICE_0900, class: 'priority', short: [], national: ['09008844'], urns: [] },
+  ],
+};

@@ -1,0 +1,131 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** How a SIPp process is started. */
+export interface SippOptions {
+  /** A file in `test/sipp/`, or a built-in scenario (`uac`, `uas`). */
+  readonly scenario: string;
+  /** Own address. */
+  readonly address: string;
+  readonly port?: number;
+  /** `host:port` to call; none for a far end. */
+  readonly target?: string;
+  /** User part of the Request-URI. */
+  readonly service?: string;
+  readonly calls?: number;
+  /** New calls per second. */
+  readonly rate?: number;
+  /** Milliseconds that a call lasts. */
+  readonly duration?: number;
+  readonly more?: readonly string[];
+}
+
+/** What SIPp itself counted and measured. */
+export interface SippResult {
+  readonly exitCode: number | null;
+  readonly successful: number;
+  readonly failed: number;
+  /** Response times in milliseconds, by the name of the timer in the scenario. */
+  readonly times: Readonly<Record<string, readonly number[]>>;
+  /** Every message, where `-trace_msg` was asked for. */
+  readonly messages: string;
+  readonly output: string;
+}
+
+/** A running SIPp. */
+export interface Sipp {
+  readonly done: Promise<SippResult>;
+  /** Ends a far end and gives what it counted. */
+  stop(): Promise<SippResult>;
+}
+
+const BUILT_IN = new Set(['uac', 'uas']);
+
+/** Starts SIPp, Debian's independent SIP peer. It is bounded in time, and ended with the test at the latest. */
+export function startSipp(options: SippOptions): Sipp {
+  const folder = mkdtempSync(join(tmpdir(), 'noodroute-sipp-'));
+  const child = spawn('sipp', argumentsOf(options, folder), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output: string[] = [];
+  child.stdout.on('data', (data: Buffer) => output.push(data.toString('latin1')));
+  child.stderr.on('data', (data: Buffer) => output.push(data.toString('latin1')));
+  const endWithTest = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', endWithTest);
+  const done = new Promise<SippResult>((resolvePromise) => {
+    child.once('exit', (exitCode) => {
+      process.removeListener('exit', endWithTest);
+      const result = read(folder, exitCode, output.join(''));
+      rmSync(folder, { recursive: true, force: true });
+      resolvePromise(result);
+    });
+  });
+  return { done, stop: async () => stop(child, done) };
+}
+
+/** Runs SIPp to its end. */
+export async function runSipp(options: SippOptions): Promise<SippResult> {
+  return startSipp(options).done;
+}
+
+async function stop(child: ChildProcess, done: Promise<SippResult>): Promise<SippResult> {
+  child.kill('SIGUSR1');
+  const killer = setTimeout(() => child.kill('SIGKILL'), 3_000);
+  const result = await done;
+  clearTimeout(killer);
+  return result;
+}
+
+function argumentsOf(options: SippOptions, folder: string): string[] {
+  const { scenario, address, port, target, service, calls, rate, duration, more = [] } = options;
+  return [
+    ...(BUILT_IN.has(scenario) ? ['-sn', scenario] : ['-sf', resolve('test', 'sipp', scenario)]),
+    ...['-i', address, '-p', String(port ?? 5060), '-nostdin', '-timeout', '120'],
+    ...['-trace_stat', '-stf', join(folder, 'stat.csv'), '-fd', '1'],
+    ...['-trace_rtt', '-rtt_freq', '1'],
+    ...['-trace_msg', '-message_file', join(folder, 'messages.log')],
+    ...(service === undefined ? [] : ['-s', service]),
+    ...(calls === undefined ? [] : ['-m', String(calls), '-l', String(Math.max(calls, 1))]),
+    ...(rate === undefined ? [] : ['-r', String(rate)]),
+    ...(duration === undefined ? [] : ['-d', String(duration)]),
+    ...more,
+    ...(target === undefined ? [] : [target]),
+  ];
+}
+
+function read(folder: string, exitCode: number | null, output: string): SippResult {
+  const stat = text(join(folder, 'stat.csv')).trim().split('\n');
+  const names = stat[0]?.split(';') ?? [];
+  const last = stat.at(-1)?.split(';') ?? [];
+  const count = (name: string): number => Number(last[names.indexOf(name)] ?? Number.NaN);
+  return {
+    exitCode,
+    successful: count('SuccessfulCall(C)'),
+    failed: count('FailedCall(C)'),
+    times: times(folder),
+    messages: text(join(folder, 'messages.log')),
+    output,
+  };
+}
+
+/** SIPp writes the response times as `time;milliseconds;name`, into a file named after the scenario and its pid. */
+function times(folder: string): Record<string, number[]> {
+  const result: Record<string, number[]> = {};
+  const file = globRtt(folder);
+  for (const line of file === undefined ? [] : text(file).trim().split('\n').slice(1)) {
+    const [, value, name = ''] = line.split(';');
+    (result[name.trim()] ??= []).push(Number(value));
+  }
+  return result;
+}
+
+function globRtt(folder: string): string | undefined {
+  const found = readdirSync(folder).find((name) => name.endsWith('_rtt.csv'));
+  return found === undefined ? undefined : join(folder, found);
+}
+
+function text(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'latin1') : '';
+}
