@@ -41,10 +41,10 @@ export function tagOf(value: string): string | undefined {
   return tag === '' ? undefined : tag;
 }
 
-/** The same From or To value with this tag, in place of any other. The rest stays byte for byte. */
+/** The same From or To value with this tag, in place of any other. The other parameters stay byte for byte. */
 export function withTag(value: string, tag: string): string {
   const { head, rest } = takeApart(value);
-  const others = splitParams(rest.slice(1)).filter((segment) => paramName(segment) !== 'tag');
+  const others = splitParams(rest).filter((segment) => trimBlanks(segment) !== '' && paramName(segment) !== 'tag');
   return [head, `tag=${tag}`, ...others].join(';');
 }
 

@@ -1,3 +1,4 @@
+import { ok } from 'node:assert';
 import * as fc from 'fast-check';
 import t from 'tap';
 import { id, type ServiceId } from '../../../src/domain/ids.js';
@@ -270,7 +271,7 @@ t.test('recognise: any input, no exception, in time', async (t) => {
   fc.assert(
     fc.property(fc.stringMatching(/^[0-9]{1,12}$/), (digits) => {
       const found = asked(`sip:${digits}@h`);
-      t.ok(
+      ok(
         found === undefined ||
           /^(0|9|0031|0140|0031140|00310|003100?140)?112$|^(0|0031|00310|31)?9008844$/.test(digits),
       );
