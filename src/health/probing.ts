@@ -28,6 +28,8 @@ const probingSettings = {
 
 /** What the scheduler remembers about a trunk. */
 export interface ProbeSchedule {
+  /** Probes sent so far. */
+  readonly sent: number;
   readonly lastSent: Instant | undefined;
   /** The doubt for which quick probes were sent, by its beginning. */
   readonly quickFor: Instant | undefined;
@@ -35,11 +37,11 @@ export interface ProbeSchedule {
 }
 
 /** The schedule of a trunk that was never probed. */
-export const freshSchedule: ProbeSchedule = { lastSent: undefined, quickFor: undefined, quickSent: 0 };
+export const freshSchedule: ProbeSchedule = { sent: 0, lastSent: undefined, quickFor: undefined, quickSent: 0 };
 
 /**
  * When the next probe of a trunk is due; it may be in the past. Undefined when its profile allows none
- * (`probeInterval` 0). `ledgers` are those of all its services; `jitter` is a random number in [0, 1).
+ * (`probeInterval` 0). `ledgers` are those of all its services; `jitter` is in [0, 1) and stays the same for a trunk.
  */
 export function nextProbe(
   trunk: Trunk,
@@ -53,19 +55,24 @@ export function nextProbe(
     return undefined;
   }
   if (schedule.lastSent === undefined) {
-    return after(now, ms(usual * jitter));
+    return now;
   }
-  const wait = quickProbesLeft(schedule, ledgers) > 0 ? quickSpacing(usual) : idleWait(usual, ledgers, now, jitter);
+  if (quickProbesLeft(schedule, ledgers) > 0) {
+    return after(schedule.lastSent, quickSpacing(usual));
+  }
+  // The first probe goes at once. The second waits up to twice the interval: from then on the trunks are out of step.
+  const wait = schedule.sent === 1 ? ms(usual * (1 + jitter)) : idleWait(usual, ledgers, now, jitter);
   return after(schedule.lastSent, wait);
 }
 
 /** Notes that a probe was sent. */
 export function probeSent(schedule: ProbeSchedule, ledgers: readonly Ledgers[], now: Instant): ProbeSchedule {
   const doubt = doubtSince(ledgers);
+  const sent = schedule.sent + 1;
   if (doubt === undefined) {
-    return { lastSent: now, quickFor: undefined, quickSent: 0 };
+    return { sent, lastSent: now, quickFor: undefined, quickSent: 0 };
   }
-  return { lastSent: now, quickFor: doubt, quickSent: schedule.quickFor === doubt ? schedule.quickSent + 1 : 1 };
+  return { sent, lastSent: now, quickFor: doubt, quickSent: schedule.quickFor === doubt ? schedule.quickSent + 1 : 1 };
 }
 
 /** How long to wait for the answer to a probe before it counts as a miss. */

@@ -466,12 +466,10 @@ function probeTimes(of: Trunk, ledgers: Ledgers, start: ProbeSchedule, count: nu
 
 t.test('when to probe', (t) => {
   const usual = trunk('kpn-a', 'kpn');
-  const probed: ProbeSchedule = { ...freshSchedule, lastSent: instant(10_000) };
-  t.equal(
-    nextProbe(usual, freshSchedule, [emptyLedgers], instant(50), 0.5),
-    550,
-    'the first is spread over the interval',
-  );
+  const probed: ProbeSchedule = { ...freshSchedule, sent: 7, lastSent: instant(10_000) };
+  t.equal(nextProbe(usual, freshSchedule, [emptyLedgers], instant(50), 0.5), 50, 'the first goes at once');
+  const once = probeSent(freshSchedule, [emptyLedgers], instant(50));
+  t.equal(nextProbe(usual, once, [emptyLedgers], instant(60), 0.5), 1_550, 'the second is out of step with others');
   t.same(probeTimes(usual, emptyLedgers, probed, 3), [11_000, 12_000, 13_000]);
   t.equal(nextProbe(usual, probed, [emptyLedgers], instant(10_000), 0.5), 11_050, 'spread');
   t.equal(nextProbe(trunk('x', 'y', { probeInterval: ms(0) }), probed, [emptyLedgers], instant(0), 0), undefined);
