@@ -18,6 +18,8 @@ import { readSecret } from './secret.js';
 import { siteFileSchema } from './site-file.js';
 import { parseYaml, unusable, type YamlFile } from './yaml-file.js';
 
+export { formatProblem, type Problem } from './problem.js';
+
 /** A configuration that can be run, or everything that is wrong with it. */
 export type LoadResult =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
