@@ -1,4 +1,5 @@
 import { asciiLower, CR, isBlank, LF, nextBlank, skipBlanks, smallNumber, trimBlanks } from './chars.js';
+import { takeHeaders, takeLine, type Scan } from './header-lines.js';
 import { header, sameName, type Header } from './headers.js';
 
 export type { Header } from './headers.js';
@@ -31,11 +32,6 @@ export type ParseResult =
 type StartLine =
   | { readonly kind: 'request'; readonly method: string; readonly uri: string; readonly error?: string }
   | { readonly kind: 'response'; readonly status: number; readonly reason: string; readonly error?: string };
-
-interface Scan {
-  readonly text: string;
-  at: number;
-}
 
 /**
  * Reads one message (RFC 3261 7), as a datagram holds it.
@@ -70,7 +66,7 @@ export function printMessage(message: SipMessage): string {
 }
 
 function parseRest(start: StartLine, scan: Scan): ParseResult {
-  const { headers, error: headerError } = parseHeaders(scan);
+  const { headers, error: headerError } = takeHeaders(scan);
   const { body, error: bodyError } = takeBody(scan, headers);
   const { error: startError, ...line } = start;
   const message: SipMessage = { ...line, headers, body };
@@ -84,17 +80,6 @@ function skipLineEnds(text: string): number {
     at += 1;
   }
   return at;
-}
-
-/** Takes the text up to the next line end, and steps over that. */
-function takeLine(scan: Scan): string {
-  const { text, at: from } = scan;
-  let at = from;
-  while (at < text.length && text.charCodeAt(at) !== LF && text.charCodeAt(at) !== CR) {
-    at += 1;
-  }
-  scan.at = at + (text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF ? 2 : 1);
-  return text.slice(from, at);
 }
 
 function parseStartLine(text: string): StartLine | undefined {
@@ -136,43 +121,6 @@ function lastBlank(line: string): number {
 
 function versionError(version: string): string | undefined {
   return asciiLower(version) === 'sip/2.0' ? undefined : `unsupported version ${version.slice(0, 20)}`;
-}
-
-/** Reads header lines up to and with the empty line. */
-function parseHeaders(scan: Scan): { readonly headers: readonly Header[]; readonly error: string | undefined } {
-  const headers: Header[] = [];
-  let error: string | undefined;
-  while (scan.at < scan.text.length) {
-    const line = takeLine(scan);
-    if (line === '') {
-      return { headers, error };
-    }
-    const colon = line.indexOf(':');
-    const name = trimBlanks(line.slice(0, Math.max(colon, 0)));
-    if (name === '' || isBlank(line.charCodeAt(0))) {
-      error ??= `bad header line: ${line.slice(0, 60)}`;
-    } else {
-      headers.push({ name, value: unfolded(line.slice(colon + 1), scan) });
-    }
-  }
-  return { headers, error: error ?? (endsInLine(scan) ? 'truncated' : undefined) };
-}
-
-/** Whether the text stopped in the middle of its last header line. */
-function endsInLine(scan: Scan): boolean {
-  return scan.at > scan.text.length;
-}
-
-/** The value of a header with the lines that continue it, each joined by one space. */
-function unfolded(first: string, scan: Scan): string {
-  if (!isBlank(scan.text.charCodeAt(scan.at))) {
-    return trimBlanks(first);
-  }
-  const parts = [trimBlanks(first)];
-  while (isBlank(scan.text.charCodeAt(scan.at))) {
-    parts.push(trimBlanks(takeLine(scan)));
-  }
-  return parts.filter((part) => part !== '').join(' ');
 }
 
 function takeBody(scan: Scan, headers: readonly Header[]): { readonly body: string; readonly error?: string } {

@@ -1,0 +1,59 @@
+import { CR, isBlank, LF, trimBlanks } from './chars.js';
+import type { Header } from './headers.js';
+
+/** A text and how far it has been read. */
+export interface Scan {
+  readonly text: string;
+  at: number;
+}
+
+/** Takes the text up to the next line end, and steps over that: CRLF, LF or CR (RFC 3261 7.5 asks for CRLF). */
+export function takeLine(scan: Scan): string {
+  const { text, at: from } = scan;
+  let at = from;
+  while (at < text.length && text.charCodeAt(at) !== LF && text.charCodeAt(at) !== CR) {
+    at += 1;
+  }
+  scan.at = at + (text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF ? 2 : 1);
+  return text.slice(from, at);
+}
+
+/**
+ * Takes header lines up to and with the empty line. Folded lines are joined by one space. The error names the first line
+ * that is no header, or is `truncated` where the text stops within a line; all other headers are there.
+ */
+export function takeHeaders(scan: Scan): { readonly headers: readonly Header[]; readonly error: string | undefined } {
+  const headers: Header[] = [];
+  let error: string | undefined;
+  while (scan.at < scan.text.length) {
+    const line = takeLine(scan);
+    if (line === '') {
+      return { headers, error };
+    }
+    const colon = line.indexOf(':');
+    const name = trimBlanks(line.slice(0, Math.max(colon, 0)));
+    if (name === '' || isBlank(line.charCodeAt(0))) {
+      error ??= `bad header line: ${line.slice(0, 60)}`;
+    } else {
+      headers.push({ name, value: unfolded(line.slice(colon + 1), scan) });
+    }
+  }
+  return { headers, error: error ?? (endsInLine(scan) ? 'truncated' : undefined) };
+}
+
+/** Whether the text stopped in the middle of its last header line. */
+function endsInLine(scan: Scan): boolean {
+  return scan.at > scan.text.length;
+}
+
+/** The value of a header with the lines that continue it, each joined by one space. */
+function unfolded(first: string, scan: Scan): string {
+  if (!isBlank(scan.text.charCodeAt(scan.at))) {
+    return trimBlanks(first);
+  }
+  const parts = [trimBlanks(first)];
+  while (isBlank(scan.text.charCodeAt(scan.at))) {
+    parts.push(trimBlanks(takeLine(scan)));
+  }
+  return parts.filter((part) => part !== '').join(' ');
+}
