@@ -5,7 +5,7 @@ import { dialled, type Dialled } from './dialled.js';
 import { formsOf } from './forms.js';
 import type { NumberingPlan, Rewrite, ServiceNumbers } from './plan.js';
 
-export type { NumberingPlan, Rewrite, ServiceNumbers } from './plan.js';
+export type { NumberingPlan, ServiceNumbers } from './plan.js';
 
 /** Which service a request asks for, where it says so, and the number or URN as it is written there. */
 export type Recognition =

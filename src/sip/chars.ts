@@ -1,15 +1,15 @@
 /** Character codes that the scanners of this folder look for. */
-export const TAB = 0x09;
+const TAB = 0x09;
 export const LF = 0x0a;
 export const CR = 0x0d;
-export const SPACE = 0x20;
+const SPACE = 0x20;
 export const QUOTE = 0x22;
 export const COMMA = 0x2c;
 export const SEMICOLON = 0x3b;
 export const LESS = 0x3c;
 export const EQUALS = 0x3d;
 export const GREATER = 0x3e;
-export const BACKSLASH = 0x5c;
+const BACKSLASH = 0x5c;
 
 /** Whether a character code is a space or a tab. */
 export function isBlank(code: number): boolean {
