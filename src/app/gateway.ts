@@ -28,7 +28,7 @@ export class Gateway {
   readonly #engine: EngineProcess | undefined;
   #closeAdmin: (() => Promise<void>) | undefined;
 
-  constructor(config: Config, secret: string, log: Log) {
+  constructor(config: Config, log: Log) {
     const clock = systemClock;
     const random = systemRandom;
     this.#config = config;
@@ -46,10 +46,10 @@ export class Gateway {
       dispatcher: this.#keeper,
       numbering: config.numbering,
     });
-    this.#keeper.onTrunkGone((trunk) => {
-      this.#desk.trunkGone(trunk);
+    this.#keeper.onTrunkGone((trunk, service) => {
+      this.#desk.trunkGone(trunk, service);
     });
-    const { contacts, control, engine } = config.sip;
+    const { contacts, control, engine, secret } = config.sip;
     this.#engine =
       engine === 'embedded'
         ? new EngineProcess({ contacts, control, secret, logLevel: config.log.level }, clock, log)

@@ -2,7 +2,7 @@ import type { Attempt } from '../calls/call.js';
 import type { Dispatcher } from '../calls/desk.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js';
-import type { TrunkId } from '../domain/ids.js';
+import type { ServiceId, TrunkId } from '../domain/ids.js';
 import type { Ingress, Network, Service } from '../domain/network.js';
 import { between, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
@@ -22,7 +22,7 @@ export class HealthKeeper implements Dispatcher {
   readonly #journal: Journal;
   readonly #book: HealthBook;
   readonly #ingresses: IngressTable;
-  readonly #goneListeners: ((trunk: TrunkId) => void)[] = [];
+  readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
   #plans: Plans;
   #turn = 0;
   #timer: Timer | undefined;
@@ -41,8 +41,8 @@ export class HealthKeeper implements Dispatcher {
     return this.#book;
   }
 
-  /** Calls `listener` at the moment a trunk is judged gone. */
-  onTrunkGone(listener: (trunk: TrunkId) => void): void {
+  /** Calls `listener` at the moment a trunk is judged gone for a service. */
+  onTrunkGone(listener: (trunk: TrunkId, service: ServiceId) => void): void {
     this.#goneListeners.push(listener);
   }
 
@@ -101,11 +101,20 @@ export class HealthKeeper implements Dispatcher {
   }
 
   #tellGone(change: HealthChange): void {
-    if (change.of === 'trunk' && change.to === 'down') {
+    for (const trunk of this.#gone(change)) {
       for (const listener of this.#goneListeners) {
-        listener(change.trunk);
+        listener(trunk, change.service);
       }
     }
+  }
+
+  /** An absent carrier takes its trunks with it, also those that are only suspect so far. */
+  #gone(change: HealthChange): readonly TrunkId[] {
+    if (change.of === 'trunk') {
+      return change.to === 'down' ? [change.trunk] : [];
+    }
+    const ofCarrier = [...this.#network.trunks.values()].filter(({ carrier }) => carrier === change.carrier);
+    return change.to === 'absent' ? ofCarrier.map(({ id }) => id) : [];
   }
 
   #arm(): void {

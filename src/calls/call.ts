@@ -73,6 +73,8 @@ export type CallEvent =
   | { readonly type: 'answered'; readonly attempt: AttemptId }
   | { readonly type: 'failed'; readonly attempt: AttemptId; readonly verdict: Verdict; readonly status?: number }
   | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness }
+  /** A canary is later than a healthy trunk would be. */
+  | { readonly type: 'blame-due'; readonly attempt: AttemptId; readonly which: Lateness }
   | { readonly type: 'ring-due' }
   | { readonly type: 'last-chance-over' }
   | { readonly type: 'trunk-gone'; readonly trunk: TrunkId }

@@ -1,6 +1,6 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
-import { id, type AttemptId, type CallId, type TrunkId } from '../domain/ids.js';
+import { id, type AttemptId, type CallId, type ServiceId, type TrunkId } from '../domain/ids.js';
 import type { Ingress, Service } from '../domain/network.js';
 import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
@@ -59,10 +59,12 @@ export class Desk {
     return this.#sessions.size;
   }
 
-  /** A trunk was judged gone: every call that waits on it moves at once (P8). */
-  trunkGone(trunk: TrunkId): void {
+  /** A trunk was judged gone for a service: every call of it that waits on the trunk moves at once (P8). */
+  trunkGone(trunk: TrunkId, service: ServiceId): void {
     for (const session of this.#sessions.values()) {
-      session.trunkGone(trunk);
+      if (session.subject.service.id === service) {
+        session.trunkGone(trunk);
+      }
     }
   }
 

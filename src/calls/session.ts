@@ -18,6 +18,7 @@ import type {
   ReceivedResponse,
   SipServer,
 } from '../ports/sip-server.js';
+import { coldDeadlines } from '../routing/deadlines.js';
 import { header } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { parseReasons, printReason } from '../sip/reason.js';
@@ -177,6 +178,11 @@ export class CallSession {
     this.#legs.set(attempt.id, { leg });
     this.#after(deadlines.silence, { type: 'deadline', attempt: attempt.id, which: 'silence' });
     this.#after(deadlines.progress, { type: 'deadline', attempt: attempt.id, which: 'progress' });
+    if (attempt.planned.role === 'canary') {
+      const patience = coldDeadlines(attempt.planned.trunk.kind);
+      this.#after(patience.silence, { type: 'blame-due', attempt: attempt.id, which: 'silence' });
+      this.#after(patience.progress, { type: 'blame-due', attempt: attempt.id, which: 'progress' });
+    }
   }
 
   #calleeEvents(attempt: Attempt): CalleeEvents {

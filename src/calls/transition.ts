@@ -88,6 +88,11 @@ class Draft {
   giveUp(attempt: Attempt, cause: GiveUpCause): void {
     this.update(attempt.id, { state: { phase: 'given-up', cause }, endedAt: this.now });
     this.ask({ do: 'give-up', attempt: attempt.id, cause });
+    if (attempt.planned.role === 'canary' && attempt.missed === undefined) {
+      // It proved nothing; the next call may be the canary.
+      const verdict = judge({ origin: 'cancelled-by-us' });
+      this.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'failed', verdict } });
+    }
   }
 
   giveUpAll(cause: GiveUpCause): void {
@@ -109,6 +114,8 @@ function apply(draft: Draft, event: CallEvent): void {
       return onFailure(draft, event.attempt, event.verdict, event.status);
     case 'deadline':
       return onDeadline(draft, event.attempt, event.which);
+    case 'blame-due':
+      return onBlameDue(draft, event.attempt, event.which);
     case 'ring-due':
       return ring(draft);
     case 'last-chance-over':
@@ -193,26 +200,35 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
   }
 }
 
-/** A missed deadline counts against the trunk at once; the attempt stays open, and may still win (DESIGN 4.4). */
+/**
+ * A missed deadline starts the next attempt; the late one stays open, and may still win (DESIGN 4.4). It counts against the
+ * trunk at once, but for a canary: its deadlines are tighter than what a healthy trunk must keep.
+ */
 function onDeadline(draft: Draft, id: AttemptId, which: Lateness): void {
   const attempt = draft.find(id);
-  if (attempt === undefined || !missedNow(attempt, which)) {
+  if (attempt === undefined || isLate(attempt) || !hasMissed(attempt, which)) {
     return;
   }
   const silent = attempt.state.phase === 'silent';
   draft.update(id, { state: silent ? { phase: 'silent', late: 'silence' } : { phase: 'trying', late: which } });
-  blame(draft, attempt, silent ? 'silence' : which);
+  if (attempt.planned.role !== 'canary') {
+    blame(draft, attempt);
+  }
 }
 
-function missedNow(attempt: Attempt, which: Lateness): boolean {
-  const { state } = attempt;
-  return (
-    (state.phase === 'silent' && !isLate(attempt)) ||
-    (state.phase === 'trying' && which === 'progress' && !isLate(attempt))
-  );
+function onBlameDue(draft: Draft, id: AttemptId, which: Lateness): void {
+  const attempt = draft.find(id);
+  if (attempt !== undefined && attempt.missed === undefined && hasMissed(attempt, which)) {
+    blame(draft, attempt);
+  }
 }
 
-function blame(draft: Draft, attempt: Attempt, which: Lateness): void {
+function hasMissed({ state }: Attempt, which: Lateness): boolean {
+  return state.phase === 'silent' || (state.phase === 'trying' && which === 'progress');
+}
+
+function blame(draft: Draft, attempt: Attempt): void {
+  const which = attempt.state.phase === 'silent' ? 'silence' : 'progress';
   const verdict = judge({ service: draft.call.class, origin: 'deadline', which });
   draft.update(attempt.id, { missed: verdict });
   draft.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'failed', verdict } });

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { createLog } from '../adapters/log/pino.js';
 import { EngineStartError } from '../app/engine-process.js';
 import { Gateway, StartError } from '../app/gateway.js';
 import type { Config } from '../config/config.js';
-import { formatProblem, loadConfig } from '../config/load.js';
+import { loadConfig } from '../config/load.js';
+import { formatProblem } from '../config/problem.js';
 
 /** `noodroute run FILE`: the gateway, for real. */
 export function runCommand(): Command {
@@ -37,7 +37,7 @@ function loaded(file: string, lab: boolean): Config {
 
 async function run(config: Config): Promise<void> {
   const log = createLog(config.log.level);
-  const gateway = new Gateway(config, secretOf(config), log);
+  const gateway = new Gateway(config, log);
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'a fault that nothing caught; calls go on');
   });
@@ -54,16 +54,6 @@ async function run(config: Config): Promise<void> {
     return error instanceof StartError || error instanceof EngineStartError ? fail(error.message) : fail(String(error));
   });
   process.stdout.write('{"ready":true}\n');
-}
-
-/** The secret of the control connection: environment first, then the file that the site names. */
-function secretOf(config: Config): string {
-  const given = process.env['NOODROUTE_ENGINE_SECRET'];
-  if (given !== undefined && given !== '') {
-    return given;
-  }
-  const { secretFile } = config.sip.control;
-  return secretFile === undefined ? 'cymru' : readFileSync(secretFile, 'utf8').trim();
 }
 
 function fail(message: string): never {

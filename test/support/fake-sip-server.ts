@@ -16,12 +16,18 @@ import type {
 } from '../../src/ports/sip-server.js';
 import type { Header } from '../../src/sip/message.js';
 
-export const OFFER = 'v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
+export const OFFER =
+  'v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
 export const ANSWER = OFFER.replace('4000', '5000');
 
 /** A dialog whose far end the test plays. */
 export class FakeDialog implements Dialog {
-  readonly requests: { method: string; headers: readonly Header[]; body: string; answer: (response: ReceivedResponse) => void }[] = [];
+  readonly requests: {
+    method: string;
+    headers: readonly Header[];
+    body: string;
+    answer: (response: ReceivedResponse) => void;
+  }[] = [];
   readonly acknowledged: (string | undefined)[] = [];
   released: string | undefined | false = false;
 
@@ -89,7 +95,12 @@ export class FakeCaller implements IncomingCall {
   gone = false;
 
   constructor(uri: string, headers: readonly Header[] = [], body = OFFER) {
-    this.request = { method: 'INVITE', uri, headers: [{ name: 'From', value: '<sip:0612345678@example.nl>;tag=x' }, ...headers], body };
+    this.request = {
+      method: 'INVITE',
+      uri,
+      headers: [{ name: 'From', value: '<sip:0612345678@example.nl>;tag=x' }, ...headers],
+      body,
+    };
   }
 
   attach(events: CallerEvents): void {
@@ -118,7 +129,11 @@ export class FakeCaller implements IncomingCall {
 }
 
 /** A request inside a dialog, and what was answered. */
-export function inDialog(method: string, body = '', headers: readonly Header[] = []): InDialogRequest & { answers: OutgoingResponse[]; acknowledged?: (body: string) => void } {
+export function inDialog(
+  method: string,
+  body = '',
+  headers: readonly Header[] = [],
+): InDialogRequest & { answers: OutgoingResponse[]; acknowledged?: (body: string) => void } {
   const asked: InDialogRequest & { answers: OutgoingResponse[]; acknowledged?: (body: string) => void } = {
     request: { method, uri: 'sip:x@y', headers, body },
     answers: [],

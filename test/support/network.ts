@@ -1,4 +1,13 @@
-import { id, type CarrierId, type DestinationId, type IngressId, type RiskGroupId, type RouteId, type ServiceId, type TrunkId } from '../../src/domain/ids.js';
+import {
+  id,
+  type CarrierId,
+  type DestinationId,
+  type IngressId,
+  type RiskGroupId,
+  type RouteId,
+  type ServiceId,
+  type TrunkId,
+} from '../../src/domain/ids.js';
 import type { Network, Route, Trunk, TrunkKind } from '../../src/domain/network.js';
 import { ms } from '../../src/domain/time.js';
 import type { NumberingPlan } from '../../src/numbering/service.js';
@@ -22,7 +31,9 @@ export function smallNetwork(trunks: readonly SmallTrunk[]): Network {
       [SERVICE_112, { id: SERVICE_112, class: 'emergency' }],
       [SERVICE_0900, { id: SERVICE_0900, class: 'priority' }],
     ]),
-    destinations: new Map([[id<DestinationId>('meldkamer'), { id: id<DestinationId>('meldkamer'), name: 'Emergency centre' }]]),
+    destinations: new Map([
+      [id<DestinationId>('meldkamer'), { id: id<DestinationId>('meldkamer'), name: 'Emergency centre' }],
+    ]),
     carriers: new Map(carriers.map((name) => [id<CarrierId>(name), { id: id<CarrierId>(name), name }])),
     trunks: new Map(trunks.map((trunk, index) => [id<TrunkId>(trunk.id), fullTrunk(trunk, index)])),
     routes: trunks.flatMap((trunk) => [route(trunk, SERVICE_112, '112'), route(trunk, SERVICE_0900, '09008844')]),

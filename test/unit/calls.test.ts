@@ -241,7 +241,7 @@ t.test('the callee hangs up while our 200 is on its way: the caller is released 
   t.same(bench.names(), ['release-caller', 'finish']);
 });
 
-t.test('in any order of events: one winner, no leg left open, the caller told exactly once', async (t) => {
+t.test('in any order of events: one winner, no leg left open, the caller told exactly once', async () => {
   const attempt = fc.constantFrom(...['a1', 'a2', 'a3', 'a4'].map((name) => id<AttemptId>(name)));
   const event: fc.Arbitrary<CallEvent> = fc.oneof(
     fc.record({

@@ -23,9 +23,17 @@ function office() {
   const keeper = new HealthKeeper(smallNetwork(KPN_AND_SECOND), clock, journal);
   let seed = 0;
   const random = { fraction: () => 0.5, hex: (bytes: number) => String(++seed).padStart(bytes * 2, '0') };
-  const desk = new Desk({ server, clock, random, log: silentLog, journal, dispatcher: keeper, numbering: dutchNumbers });
-  keeper.onTrunkGone((trunk) => {
-    desk.trunkGone(trunk);
+  const desk = new Desk({
+    server,
+    clock,
+    random,
+    log: silentLog,
+    journal,
+    dispatcher: keeper,
+    numbering: dutchNumbers,
+  });
+  keeper.onTrunkGone((trunk, service) => {
+    desk.trunkGone(trunk, service);
   });
   return { clock, server, records, keeper, desk };
 }
@@ -56,7 +64,9 @@ t.test('a 112 call: INVITE to the trunk, ringing and answer to the caller, BYE b
   caller.events?.ended({ by: 'peer', reason: [] });
   t.equal(kpn.dialog.released, 'caller hung up');
   t.equal(desk.openCalls, 0);
-  t.match(reports(records), [{ service: '112', caller: '0612345678', outcome: 'answered', answeredBy: { trunk: 'kpn-a' } }]);
+  t.match(reports(records), [
+    { service: '112', caller: '0612345678', outcome: 'answered', answeredBy: { trunk: 'kpn-a' } },
+  ]);
 });
 
 t.test('the answering point hangs up: the caller is released', async (t) => {
@@ -191,18 +201,21 @@ t.test('a refresh that times out on the far side does not end the call', async (
   t.match(refresh.answers, [{ status: 500 }]);
 });
 
-t.test('a call without SDP: the offer of the trunk goes to the caller, the answer of the caller to the trunk', async (t) => {
-  const { server } = office();
-  const caller = new FakeCaller('sip:112@127.0.0.1', [], '');
-  server.incoming(caller);
-  const kpn = server.callee(0);
-  kpn.answer(OFFER);
-  await settle();
-  t.same(kpn.acknowledgements, [], 'the ACK waits for the answer');
-  t.equal(caller.heard[0]?.body, OFFER);
-  caller.events?.acknowledged(ANSWER);
-  t.same(kpn.acknowledgements, [ANSWER]);
-});
+t.test(
+  'a call without SDP: the offer of the trunk goes to the caller, the answer of the caller to the trunk',
+  async (t) => {
+    const { server } = office();
+    const caller = new FakeCaller('sip:112@127.0.0.1', [], '');
+    server.incoming(caller);
+    const kpn = server.callee(0);
+    kpn.answer(OFFER);
+    await settle();
+    t.same(kpn.acknowledgements, [], 'the ACK waits for the answer');
+    t.equal(caller.heard[0]?.body, OFFER);
+    caller.events?.acknowledged(ANSWER);
+    t.same(kpn.acknowledgements, [ANSWER]);
+  },
+);
 
 t.test('an unknown source is refused, an unknown number is not found', async (t) => {
   const { server } = office();

@@ -24,11 +24,23 @@ t.test('a wrong arrow is found', async (t) => {
   mkdirSync(join(folder, 'src', 'sip'), { recursive: true });
   mkdirSync(join(folder, 'src', 'calls'), { recursive: true });
   writeFileSync(join(folder, 'src', 'calls', 'desk.ts'), 'export const desk = 1;\n');
-  writeFileSync(join(folder, 'src', 'sip', 'bad.ts'), "import { desk } from '../calls/desk.js';\nexport const bad = desk;\n");
+  writeFileSync(
+    join(folder, 'src', 'sip', 'bad.ts'),
+    "import { desk } from '../calls/desk.js';\nexport const bad = desk;\n",
+  );
   const config = join(folder, 'rules.json');
   const { forbidden } = rules;
-  writeFileSync(config, JSON.stringify({ forbidden: forbidden.filter(({ name }) => name === 'sip-imports-nothing'), options: { tsPreCompilationDeps: true } }));
-  const { status, stdout } = spawnSync(join('..', CRUISER), ['src', '--config', 'rules.json'], { encoding: 'utf8', cwd: folder });
+  writeFileSync(
+    config,
+    JSON.stringify({
+      forbidden: forbidden.filter(({ name }) => name === 'sip-imports-nothing'),
+      options: { tsPreCompilationDeps: true },
+    }),
+  );
+  const { status, stdout } = spawnSync(join('..', CRUISER), ['src', '--config', 'rules.json'], {
+    encoding: 'utf8',
+    cwd: folder,
+  });
   t.not(status, 0);
   t.match(stdout, /sip-imports-nothing/);
 });

@@ -1,0 +1,34 @@
+/** What became of one attempt of a call. Times are milliseconds since the call came in. */
+export interface AttemptReport {
+  readonly trunk: string;
+  readonly carrier: string;
+  /** The user part that was dialled on the trunk. */
+  readonly number: string;
+  readonly role: 'normal' | 'canary' | 'panic';
+  readonly startedAfterMs: number;
+  readonly firstResponseAfterMs?: number;
+  /** When it rang, where the trunk can be believed. */
+  readonly progressAfterMs?: number;
+  readonly endedAfterMs?: number;
+  readonly outcome: 'answered' | 'failed' | 'cancelled' | 'given up';
+  /** The final SIP status, where one came. */
+  readonly status?: number;
+  /** Why it did not carry the call, in a few words. */
+  readonly reason: string;
+}
+
+/** What became of a call, written when the search has ended. */
+export interface CallReport {
+  readonly callId: string;
+  readonly service: string;
+  /** The caller's number, or what stands for it. */
+  readonly caller: string;
+  readonly ingress: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly attempts: readonly AttemptReport[];
+  readonly outcome: 'answered' | 'failed' | 'cancelled';
+  readonly answeredBy?: { readonly trunk: string; readonly name?: string };
+  readonly ringingAfterMs?: number;
+  readonly answeredAfterMs?: number;
+}
