@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/errors.js';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -124,7 +125,7 @@ export class EngineProcess {
       return;
     }
     this.start().catch((error: unknown) => {
-      this.#log.error({ err: String(error) }, 'the SIP engine could not be started again');
+      this.#log.error({ err: messageOf(error) }, 'the SIP engine could not be started again');
       this.#died(null, null);
     });
   }

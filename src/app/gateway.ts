@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/errors.js';
 import { DrachtioServer } from '../adapters/drachtio/server.js';
 import { MemoryJournal } from '../adapters/journal/memory.js';
 import { systemClock, systemRandom } from '../adapters/system/clock.js';
@@ -67,7 +68,7 @@ export class Gateway {
   async start(): Promise<void> {
     const { admin } = this.#config;
     this.#closeAdmin = await startAdmin(this.#adminView(), admin).catch((error: unknown) => {
-      throw new StartError(`the admin interface cannot listen on ${admin.address}:${admin.port}: ${String(error)}`);
+      throw new StartError(`the admin interface cannot listen on ${admin.address}:${admin.port}: ${messageOf(error)}`);
     });
     await this.#engine?.start();
     await this.#connect();

@@ -69,7 +69,8 @@ function callerOf(session: CallSession): string {
       return uri.user ?? uri.host;
     case 'tel':
       return uri.number;
-    default:
+    case 'urn':
+    case 'other':
       return identity.uri === '' ? 'anonymous' : identity.uri;
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/errors.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
 import type { AttemptId, CallId, IngressId, TrunkId } from '../domain/ids.js';
@@ -281,7 +282,7 @@ export class CallSession {
         this.#dispatch({ type: 'caller-answered' });
       })
       .catch((error: unknown) => {
-        this.#warn(`the caller could not be answered: ${String(error)}`);
+        this.#warn(`the caller could not be answered: ${messageOf(error)}`);
         this.#dispatch({ type: 'caller-unreachable' });
       });
   }

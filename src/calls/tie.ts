@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/errors.js';
 import type { CalleeLeg, Dialog, DialogResponse, InDialogRequest, OutgoingResponse } from '../ports/sip-server.js';
 import { withoutHeader } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
@@ -101,7 +102,7 @@ export class Tie {
         answer(asked, response);
       })
       .catch((error: unknown) => {
-        this.#warn(`a ${method} inside the call could not be passed on: ${String(error)}`);
+        this.#warn(`a ${method} inside the call could not be passed on: ${messageOf(error)}`);
         asked.respond({ status: 500 });
       })
       .finally(() => {

@@ -1,3 +1,4 @@
+import { messageOf } from '../domain/errors.js';
 import { Command } from 'commander';
 import { createLog } from '../adapters/log/pino.js';
 import { EngineStartError } from '../app/engine-process.js';
@@ -51,7 +52,9 @@ async function run(config: Config): Promise<void> {
   }
   await gateway.start().catch(async (error: unknown) => {
     await gateway.stop();
-    return error instanceof StartError || error instanceof EngineStartError ? fail(error.message) : fail(String(error));
+    return error instanceof StartError || error instanceof EngineStartError
+      ? fail(error.message)
+      : fail(messageOf(error));
   });
   process.stdout.write('{"ready":true}\n');
 }

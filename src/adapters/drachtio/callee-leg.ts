@@ -1,3 +1,4 @@
+import { messageOf } from '../../domain/errors.js';
 import type { Log } from '../../ports/journal.js';
 import type { CalleeEvents, CalleeLeg, InviteFailure, LocalCause, SipServerError } from '../../ports/sip-server.js';
 import { header } from '../../sip/headers.js';
@@ -79,10 +80,10 @@ export class SrfCalleeLeg implements CalleeLeg {
     const headers = toSrfHeaders(this.#connection.isEmbeddedEngine ? [...why, GIVE_UP] : why);
     try {
       request.cancel({ headers }, (error) => {
-        this.#log.debug({ err: error === null ? undefined : String(error) }, 'CANCEL handed over');
+        this.#log.debug({ err: error === null ? undefined : messageOf(error) }, 'CANCEL handed over');
       });
     } catch (error) {
-      this.#log.debug({ err: String(error) }, 'CANCEL could not be handed over');
+      this.#log.debug({ err: messageOf(error) }, 'CANCEL could not be handed over');
     }
   }
 

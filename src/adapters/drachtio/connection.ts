@@ -1,3 +1,4 @@
+import { messageOf } from '../../domain/errors.js';
 import type { Milliseconds } from '../../domain/time.js';
 import { ms } from '../../domain/time.js';
 import type { Clock } from '../../ports/clock.js';
@@ -128,7 +129,7 @@ export class Connection {
     answer: (error: SipServerError | undefined, sent: SrfRequest) => void,
   ): void {
     const refuse = (error: unknown, request?: SrfRequest): void => {
-      answer(new SipServerError(this.connected ? 'refused' : 'disconnected', String(error)), request as SrfRequest);
+      answer(new SipServerError(this.connected ? 'refused' : 'disconnected', messageOf(error)), request as SrfRequest);
     };
     if (!this.connected) {
       queueMicrotask(() => {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../domain/errors.js';
 import { ms } from '../../domain/time.js';
 import type { Log } from '../../ports/journal.js';
 import type {
@@ -81,7 +82,7 @@ export class SrfDialog implements Dialog {
     const why = reason === undefined ? [] : [{ name: 'Reason', value: printReason(sipReason(reason)) }];
     const options = { method: 'BYE', headers: toSrfHeaders(why), stackDialogId: this.id };
     this.#connection.ask(REMOTE_TARGET, options, FINAL_WITHIN).catch((error: unknown) => {
-      this.#log.debug({ dialog: this.id, err: String(error) }, 'BYE was not answered');
+      this.#log.debug({ dialog: this.id, err: messageOf(error) }, 'BYE was not answered');
     });
   }
 

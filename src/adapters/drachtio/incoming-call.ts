@@ -1,3 +1,4 @@
+import { messageOf } from '../../domain/errors.js';
 import type { Log } from '../../ports/journal.js';
 import type {
   CallerEvents,
@@ -68,7 +69,7 @@ export class SrfIncomingCall implements IncomingCall {
           if (error === null || error === undefined) {
             resolve(this.#dialog());
           } else {
-            reject(new SipServerError('refused', String(error)));
+            reject(new SipServerError('refused', messageOf(error)));
           }
         },
         (ack) => {

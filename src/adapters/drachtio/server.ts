@@ -1,3 +1,4 @@
+import { messageOf } from '../../domain/errors.js';
 import type { SipAddress } from '../../domain/network.js';
 import { between, ms, type Milliseconds } from '../../domain/time.js';
 import type { Clock } from '../../ports/clock.js';
@@ -71,7 +72,7 @@ export class DrachtioServer implements SipServer {
       this.#connected(error, String(version));
     });
     this.#srf.on('error', (error: unknown) => {
-      this.#log.debug({ err: String(error) }, 'control connection failed');
+      this.#log.debug({ err: messageOf(error) }, 'control connection failed');
     });
     this.#srf.on('close', () => {
       this.#disconnected();
@@ -84,7 +85,7 @@ export class DrachtioServer implements SipServer {
     try {
       this.#srf.disconnect();
     } catch (error) {
-      this.#log.debug({ err: String(error) }, 'there was no control connection to close');
+      this.#log.debug({ err: messageOf(error) }, 'there was no control connection to close');
     }
   }
 
@@ -136,13 +137,13 @@ export class DrachtioServer implements SipServer {
       return { kind: 'answered', status: response.status, roundTrip: between(started, this.#clock.now()) };
     } catch (error) {
       const timedOut = error instanceof SipServerError && error.code === 'timeout' && this.connected;
-      return timedOut ? { kind: 'silent' } : { kind: 'unsent', cause: String(error) };
+      return timedOut ? { kind: 'silent' } : { kind: 'unsent', cause: messageOf(error) };
     }
   }
 
   #connected(error: unknown, version: string): void {
     if (error !== null && error !== undefined) {
-      this.#log.error({ err: String(error) }, 'the SIP server refused the control connection: is the secret right?');
+      this.#log.error({ err: messageOf(error) }, 'the SIP server refused the control connection: is the secret right?');
       return;
     }
     this.#connection.up(version);
