@@ -4,17 +4,26 @@ const LONGEST = 64;
 /**
  * What the writer may have meant: a hint such as `did you mean "trunks"?`, or undefined when nothing is close.
  *
- * Close is: at most a third of the letters are wrong, and at least one is right.
+ * Close is: at most a third of the letters are wrong, and at least one is right; or one is the start of the other.
  */
 export function didYouMean(word: string, known: Iterable<string>): string | undefined {
   if (word.length > LONGEST) {
     return undefined;
   }
-  const scored = [...known].map((candidate) => ({ candidate, distance: editDistance(word, candidate) }));
+  const scored = [...known].map((candidate) => ({ candidate, distance: distanceOf(word, candidate) }));
   const best = scored.sort((a, b) => a.distance - b.distance)[0];
   const allowed = Math.max(1, Math.floor(Math.max(word.length, best?.candidate.length ?? 0) / 3));
   const isClose = best !== undefined && best.distance <= allowed && best.distance < best.candidate.length;
   return isClose ? `did you mean "${best.candidate}"?` : undefined;
+}
+
+/** Fewer letters than this begin too many words. */
+const SHORTEST_START = 3;
+
+function distanceOf(word: string, candidate: string): number {
+  const [short, long] = word.length < candidate.length ? [word, candidate] : [candidate, word];
+  const isStart = short.length >= SHORTEST_START && long.toLowerCase().startsWith(short.toLowerCase());
+  return isStart ? Math.min(1, long.length - short.length) : editDistance(word, candidate);
 }
 
 /** How many letters must be put in, taken out, changed, or swapped with their neighbour, upper and lower case alike. */

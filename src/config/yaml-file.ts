@@ -17,6 +17,12 @@ import { formatPath, type ConfigPath, type Position, type Problem } from './prob
 
 /** Aliases that one file may use. More can only be a bomb. */
 const MAX_ALIASES = 100;
+const MERGE = '<<';
+/** What the library says for programmers, in words for the writer of the file. */
+const PLAINER: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: 'a second document begins here, expected one document in the file',
+  TAG_RESOLVE_FAILED: 'a tag is not understood here, expected the value alone',
+};
 const TOP: Position = { line: 1, column: 1 };
 
 /** Whether a problem is shown at the key or at what stands behind it. */
@@ -58,14 +64,21 @@ class ParsedFile implements YamlFile {
   constructor(file: string, text: string) {
     this.file = file;
     // The fail-safe schema knows no numbers and no booleans: a telephone number stays what was written.
-    const options = { schema: 'failsafe', merge: true, uniqueKeys: false, prettyErrors: false } as const;
+    const options = {
+      schema: 'failsafe',
+      merge: true,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'error',
+    } as const;
     this.#document = parseDocument(text, { ...options, lineCounter: this.#lines });
     const syntax = [...this.#document.errors, ...this.#document.warnings].map((error) =>
-      make(file, this.#positionAt(error.pos[0]), [], `not YAML: ${error.message}`),
+      make(file, this.#positionAt(error.pos[0]), [], PLAINER[error.code] ?? `not YAML: ${error.message}`),
     );
-    const { value, problems } = syntax.length > 0 ? { value: undefined, problems: [] } : this.#evaluate();
+    const broken = [...syntax, ...this.#unknownAliases(), ...this.#strangeKeys()];
+    const { value, problems } = broken.length > 0 ? { value: undefined, problems: [] } : this.#evaluate();
     this.value = value;
-    this.problems = [...syntax, ...problems, ...this.#badKeys()];
+    this.problems = [...broken, ...problems, ...this.#doubleKeys()];
   }
 
   problem(path: ConfigPath, message: string, hint?: string, spot: Spot = 'value'): Problem {
@@ -84,30 +97,51 @@ class ParsedFile implements YamlFile {
     }
   }
 
-  #badKeys(): readonly Problem[] {
+  #unknownAliases(): readonly Problem[] {
     const problems: Problem[] = [];
     visit(this.#document, {
-      Map: (_, map, ancestors) => {
-        const above = pathOf([...ancestors, map]);
-        problems.push(...this.#badKeysOf(map, above));
+      Alias: (_, alias, ancestors) => {
+        if (alias.resolve(this.#document) === undefined) {
+          const message = `unknown alias "*${alias.source}", expected an anchor &${alias.source} above it`;
+          problems.push(make(this.file, this.#startOf(alias) ?? TOP, pathOf([...ancestors, alias]), message));
+        }
       },
     });
     return problems;
   }
 
-  #badKeysOf(map: YAMLMap, above: ConfigPath): readonly Problem[] {
-    const seen = new Map<string, number>();
-    return map.items.flatMap(({ key }) => {
-      const where = this.#startOf(key) ?? TOP;
-      if (!isScalar(key) || typeof key.value !== 'string' || key.value === '__proto__') {
-        return [make(this.file, where, above, 'a key must be a plain word')];
-      }
-      const first = seen.get(key.value);
-      seen.set(key.value, first ?? where.line);
-      return first === undefined
-        ? []
-        : [make(this.file, where, [...above, key.value], `duplicate key "${key.value}", first at line ${first}`)];
+  #strangeKeys(): readonly Problem[] {
+    return this.#mapProblems((map, above) =>
+      map.items
+        .filter((pair) => keyText(pair) === undefined || keyText(pair) === '__proto__')
+        .map(({ key }) =>
+          make(this.file, this.#startOf(key) ?? TOP, above, 'this cannot be a key, expected a plain word'),
+        ),
+    );
+  }
+
+  #doubleKeys(): readonly Problem[] {
+    return this.#mapProblems((map, above) => {
+      const seen = new Map<string, number>();
+      return map.items.flatMap((pair) => {
+        const text = keyText(pair) ?? '';
+        const where = this.#startOf(pair.key) ?? TOP;
+        const first = seen.get(text);
+        seen.set(text, first ?? where.line);
+        const message = `duplicate key "${text}", first at line ${first}, expected it once`;
+        return first === undefined ? [] : [make(this.file, where, [...above, text], message)];
+      });
     });
+  }
+
+  #mapProblems(look: (map: YAMLMap, above: ConfigPath) => readonly Problem[]): readonly Problem[] {
+    const problems: Problem[] = [];
+    visit(this.#document, {
+      Map: (_, map, ancestors) => {
+        problems.push(...look(map, pathOf([...ancestors, map])));
+      },
+    });
+    return problems;
   }
 
   #locate(path: ConfigPath, spot: Spot): Position {
@@ -144,7 +178,7 @@ class ParsedFile implements YamlFile {
   }
 
   #mergedInto(map: YAMLMap): readonly YAMLMap[] {
-    const merges = map.items.filter((pair) => keyText(pair) === '<<').map((pair) => this.#resolve(pair.value));
+    const merges = map.items.filter((pair) => keyText(pair) === MERGE).map((pair) => this.#resolve(pair.value));
     const sources = merges.flatMap((node) => (isSeq(node) ? node.items.map((item) => this.#resolve(item)) : [node]));
     return sources.filter((node) => isMap(node));
   }
@@ -165,7 +199,9 @@ class ParsedFile implements YamlFile {
 }
 
 function keyText(pair: Pair): string | undefined {
-  return isScalar(pair.key) ? String(pair.key.value) : undefined;
+  const value: unknown = isScalar(pair.key) ? pair.key.value : undefined;
+  // A merge key is read as a symbol.
+  return typeof value === 'symbol' ? MERGE : typeof value === 'string' ? value : undefined;
 }
 
 /** The keys and indexes on the way down a row of nodes, each the parent of the next. */

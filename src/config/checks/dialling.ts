@@ -27,7 +27,8 @@ function complaint(route: RouteEntry, draft: Draft): string | undefined {
   if (isUrn(route.number)) {
     return `"${route.number}" is no number to dial, expected digits such as 112`;
   }
-  if (asked !== undefined && asked !== route.service) {
+  const isKnown = Object.hasOwn(draft.dialPlan.value.services, route.service);
+  if (isKnown && asked !== undefined && asked !== route.service) {
     return `"${route.number}" calls the service ${asked}, expected a number that leads to ${route.service}`;
   }
   return undefined;

@@ -13,7 +13,8 @@ function kinds({ inventory: { source, value } }: Draft): readonly Problem[] {
     if (trunk === undefined) {
       return [];
     }
-    const isRightGateway = trunk.gateway === line.gateway;
+    const isKnown = [line.gateway, trunk.gateway ?? line.gateway].every((each) => Object.hasOwn(value.gateways, each));
+    const isRightGateway = !isKnown || trunk.gateway === line.gateway;
     const expected = `expected a trunk of kind ${CARRIES[line.kind]}`;
     return [
       ...(trunk.kind === CARRIES[line.kind]
