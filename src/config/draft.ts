@@ -3,7 +3,7 @@ import type { InventoryFile } from './inventory-file.js';
 import type { ConfigPath, Problem } from './problem.js';
 import type { SiteFile } from './site-file.js';
 import { didYouMean } from './suggest.js';
-import type { Spot, YamlFile } from './yaml-file.js';
+import type { YamlFile } from './yaml-file.js';
 
 /** A file that kept to its schema, at least in part. */
 export interface Part<T> {
@@ -61,7 +61,6 @@ export interface Claim {
   readonly key: string;
   readonly source: YamlFile;
   readonly path: ConfigPath;
-  readonly spot?: Spot;
   /** What the claim is, said of the first when a second comes: `trunk kpn-a`. */
   readonly owner: string;
 }
@@ -75,8 +74,6 @@ export function contested(
   return claims.flatMap((claim) => {
     const first = owners.get(claim.key);
     owners.set(claim.key, first ?? claim);
-    return first === undefined
-      ? []
-      : [claim.source.problem(claim.path, message(claim, first), undefined, claim.spot ?? 'value')];
+    return first === undefined ? [] : [claim.source.problem(claim.path, message(claim, first))];
   });
 }

@@ -4,7 +4,7 @@ import { readAddress, readCidr, readContact, readHost, readPort } from './addres
 import { didYouMean } from './suggest.js';
 
 /** A text that `read` understands. `expected` completes the sentence "expected ...". */
-export function scalar<T>(expected: string, read: (text: string) => T | undefined) {
+function scalar<T>(expected: string, read: (text: string) => T | undefined) {
   return z.string({ error: ({ input }) => wrong(input, expected) }).transform((text, context): T => {
     const value = read(text);
     if (value === undefined) {

@@ -24,8 +24,19 @@ export function checkSchema<T>(source: YamlFile, schema: z.ZodType<T>): Checked<
     return { value: result.data, problems: [] };
   }
   const { issues } = result.error;
-  const rest = schema.safeParse(without(source.value, issues));
-  return { value: rest.data, problems: issues.flatMap((issue) => problemsOf(issue, source, schema)) };
+  return {
+    value: salvage(source.value, schema, issues),
+    problems: issues.flatMap((issue) => problemsOf(issue, source, schema)),
+  };
+}
+
+function salvage<T>(value: unknown, schema: z.ZodType<T>, issues: readonly z.core.$ZodIssue[]): T | undefined {
+  try {
+    return schema.safeParse(without(value, issues)).data;
+  } catch {
+    // Nested too deeply to be copied; the issues stand.
+    return undefined;
+  }
 }
 
 function problemsOf(issue: z.core.$ZodIssue, source: YamlFile, schema: unknown): readonly Problem[] {

@@ -1,5 +1,6 @@
 import {
   isAlias,
+  isCollection,
   isMap,
   isNode,
   isPair,
@@ -99,13 +100,14 @@ class ParsedFile implements YamlFile {
 
   #unknownAliases(): readonly Problem[] {
     const problems: Problem[] = [];
-    visit(this.#document, {
-      Alias: (_, alias, ancestors) => {
-        if (alias.resolve(this.#document) === undefined) {
-          const message = `unknown alias "*${alias.source}", expected an anchor &${alias.source} above it`;
-          problems.push(make(this.file, this.#startOf(alias) ?? TOP, pathOf([...ancestors, alias]), message));
-        }
-      },
+    const anchors = new Set<string>();
+    visit(this.#document, (_, node, ancestors) => {
+      if (isAlias(node) && !anchors.has(node.source)) {
+        const message = `unknown alias "*${node.source}", expected an anchor &${node.source} above it`;
+        problems.push(make(this.file, this.#startOf(node) ?? TOP, pathOf([...ancestors, node]), message));
+      } else if ((isScalar(node) || isCollection(node)) && node.anchor !== undefined) {
+        anchors.add(node.anchor);
+      }
     });
     return problems;
   }
@@ -115,7 +117,7 @@ class ParsedFile implements YamlFile {
       map.items
         .filter((pair) => keyText(pair) === undefined || keyText(pair) === '__proto__')
         .map(({ key }) =>
-          make(this.file, this.#startOf(key) ?? TOP, above, 'this cannot be a key, expected a plain word'),
+          make(this.file, this.#startOf(key) ?? TOP, above(), 'this cannot be a key, expected a plain word'),
         ),
     );
   }
@@ -129,16 +131,16 @@ class ParsedFile implements YamlFile {
         const first = seen.get(text);
         seen.set(text, first ?? where.line);
         const message = `duplicate key "${text}", first at line ${first}, expected it once`;
-        return first === undefined ? [] : [make(this.file, where, [...above, text], message)];
+        return first === undefined ? [] : [make(this.file, where, [...above(), text], message)];
       });
     });
   }
 
-  #mapProblems(look: (map: YAMLMap, above: ConfigPath) => readonly Problem[]): readonly Problem[] {
+  #mapProblems(look: (map: YAMLMap, above: () => ConfigPath) => readonly Problem[]): readonly Problem[] {
     const problems: Problem[] = [];
     visit(this.#document, {
       Map: (_, map, ancestors) => {
-        problems.push(...look(map, pathOf([...ancestors, map])));
+        problems.push(...look(map, () => pathOf([...ancestors, map])));
       },
     });
     return problems;
