@@ -1,0 +1,120 @@
+import type { EngineClock } from '../clock.js';
+import type { TimerTable } from '../timers.js';
+import { Machine } from './machine.js';
+
+export type InviteServerState = 'proceeding' | 'completed' | 'confirmed' | 'accepted' | 'terminated';
+
+/** What an INVITE server transaction tells of and asks for. */
+export interface InviteServerUser {
+  transmit(response: string): void;
+  /** Our 2xx was not acknowledged within 64*T1. */
+  notAcknowledged(): void;
+  terminated(): void;
+}
+
+const LEGAL = {
+  proceeding: ['completed', 'accepted', 'terminated'],
+  completed: ['confirmed', 'terminated'],
+  confirmed: ['terminated'],
+  accepted: ['terminated'],
+  terminated: [],
+} as const;
+
+/**
+ * INVITE server transaction over UDP: RFC 3261 17.2.1 with RFC 6026 7.1.
+ *
+ * The resends of a 2xx (RFC 3261 13.3.1.4) belong to the user agent core; they are here because their timers live as long.
+ */
+export class InviteServerTransaction extends Machine<InviteServerState> {
+  readonly #timers: TimerTable;
+  readonly #user: InviteServerUser;
+  #last: string | undefined;
+  #acknowledged = false;
+
+  constructor(clock: EngineClock, timers: TimerTable, user: InviteServerUser) {
+    super(clock, 'proceeding', LEGAL);
+    this.#timers = timers;
+    this.#user = user;
+  }
+
+  /** Whether a final response has been sent. */
+  get answered(): boolean {
+    return this.state !== 'proceeding';
+  }
+
+  /** The INVITE came again: the last response goes out again. */
+  repeated(): void {
+    if (this.#last !== undefined && (this.state === 'proceeding' || this.state === 'completed')) {
+      this.#user.transmit(this.#last);
+    }
+  }
+
+  /** @returns false when a final response has been sent already. */
+  respond(status: number, text: string): boolean {
+    if (this.state !== 'proceeding') {
+      return false;
+    }
+    this.#last = text;
+    this.#user.transmit(text);
+    if (status >= 300) {
+      this.#failed();
+    } else if (status >= 200) {
+      this.#accepted();
+    }
+    return true;
+  }
+
+  /** The ACK of a failure, in this transaction. */
+  acknowledged(): void {
+    if (this.state === 'completed') {
+      this.disarmAll();
+      this.transition('confirmed');
+      this.arm('I', this.#timers.t4, () => {
+        this.terminate();
+      });
+    }
+  }
+
+  /** The ACK of a 2xx, which the dialog saw. */
+  acceptedAcknowledged(): void {
+    this.#acknowledged = true;
+    this.disarm('2xx');
+  }
+
+  terminate(): void {
+    if (this.state !== 'terminated') {
+      this.transition('terminated');
+      this.disarmAll();
+      this.#user.terminated();
+    }
+  }
+
+  #failed(): void {
+    this.transition('completed');
+    this.#resendAfter('G', this.#timers.t1);
+    this.arm('H', this.#timers.t1x64, () => {
+      this.terminate();
+    });
+  }
+
+  #accepted(): void {
+    this.transition('accepted');
+    this.#resendAfter('2xx', this.#timers.t1);
+    this.arm('L', this.#timers.t1x64, () => {
+      const heard = this.#acknowledged;
+      this.terminate();
+      if (!heard) {
+        this.#user.notAcknowledged();
+      }
+    });
+  }
+
+  #resendAfter(name: 'G' | '2xx', delay: number): void {
+    this.arm(name, delay, () => {
+      if (this.#last !== undefined) {
+        this.#user.transmit(this.#last);
+      }
+      this.#resendAfter(name, Math.min(delay * 2, this.#timers.t2));
+    });
+  }
+}

@@ -1,0 +1,75 @@
+import type { EngineClock } from '../clock.js';
+import type { TimerTable } from '../timers.js';
+import { Machine } from './machine.js';
+
+export type NonInviteClientState = 'trying' | 'proceeding' | 'completed' | 'terminated';
+
+/** What a non-INVITE client transaction tells of and asks for. */
+export interface NonInviteClientUser {
+  transmit(): void;
+  timedOut(): void;
+  terminated(): void;
+}
+
+const LEGAL = {
+  trying: ['proceeding', 'completed', 'terminated'],
+  proceeding: ['completed', 'terminated'],
+  completed: ['terminated'],
+  terminated: [],
+} as const;
+
+/** Non-INVITE client transaction over UDP: RFC 3261 17.1.2. */
+export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
+  readonly #timers: TimerTable;
+  readonly #user: NonInviteClientUser;
+
+  constructor(clock: EngineClock, timers: TimerTable, user: NonInviteClientUser) {
+    super(clock, 'trying', LEGAL);
+    this.#timers = timers;
+    this.#user = user;
+  }
+
+  start(): void {
+    this.#user.transmit();
+    this.#resendAfter(this.#timers.t1);
+    this.arm('F', this.#timers.t1x64, () => {
+      this.#user.timedOut();
+      this.terminate();
+    });
+  }
+
+  /** @returns whether the response goes up to the user: each provisional and the first final. */
+  received(status: number): boolean {
+    if (this.state === 'completed' || this.state === 'terminated') {
+      return false;
+    }
+    if (status < 200) {
+      if (this.state === 'trying') {
+        this.transition('proceeding');
+        this.#resendAfter(this.#timers.t2);
+      }
+      return true;
+    }
+    this.disarmAll();
+    this.transition('completed');
+    this.arm('K', this.#timers.t4, () => {
+      this.terminate();
+    });
+    return true;
+  }
+
+  terminate(): void {
+    if (this.state !== 'terminated') {
+      this.transition('terminated');
+      this.disarmAll();
+      this.#user.terminated();
+    }
+  }
+
+  #resendAfter(delay: number): void {
+    this.arm('E', delay, () => {
+      this.#user.transmit();
+      this.#resendAfter(this.state === 'proceeding' ? this.#timers.t2 : Math.min(delay * 2, this.#timers.t2));
+    });
+  }
+}

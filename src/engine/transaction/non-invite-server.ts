@@ -1,0 +1,75 @@
+import type { EngineClock } from '../clock.js';
+import type { TimerTable } from '../timers.js';
+import { Machine } from './machine.js';
+
+export type NonInviteServerState = 'trying' | 'proceeding' | 'completed' | 'terminated';
+
+/** What a non-INVITE server transaction tells of and asks for. */
+export interface NonInviteServerUser {
+  transmit(response: string): void;
+  terminated(): void;
+}
+
+const LEGAL = {
+  trying: ['proceeding', 'completed', 'terminated'],
+  proceeding: ['completed', 'terminated'],
+  completed: ['terminated'],
+  terminated: [],
+} as const;
+
+/** Non-INVITE server transaction over UDP: RFC 3261 17.2.2. */
+export class NonInviteServerTransaction extends Machine<NonInviteServerState> {
+  readonly #timers: TimerTable;
+  readonly #user: NonInviteServerUser;
+  #last: string | undefined;
+
+  constructor(clock: EngineClock, timers: TimerTable, user: NonInviteServerUser) {
+    super(clock, 'trying', LEGAL);
+    this.#timers = timers;
+    this.#user = user;
+    // An application that never answers must not keep the transaction for ever.
+    this.arm('unanswered', timers.silentApplication, () => {
+      this.terminate();
+    });
+  }
+
+  get answered(): boolean {
+    return this.state === 'completed' || this.state === 'terminated';
+  }
+
+  /** The request came again: the last response goes out again. */
+  repeated(): void {
+    if (this.#last !== undefined) {
+      this.#user.transmit(this.#last);
+    }
+  }
+
+  /** @returns false when a final response has been sent already. */
+  respond(status: number, text: string): boolean {
+    if (this.answered) {
+      return false;
+    }
+    this.#last = text;
+    this.#user.transmit(text);
+    if (status < 200) {
+      if (this.state === 'trying') {
+        this.transition('proceeding');
+      }
+      return true;
+    }
+    this.disarmAll();
+    this.transition('completed');
+    this.arm('J', this.#timers.t1x64, () => {
+      this.terminate();
+    });
+    return true;
+  }
+
+  terminate(): void {
+    if (this.state !== 'terminated') {
+      this.transition('terminated');
+      this.disarmAll();
+      this.#user.terminated();
+    }
+  }
+}

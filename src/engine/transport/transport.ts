@@ -1,0 +1,35 @@
+/** Where a message came from, or goes to. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+  readonly transport: 'udp';
+}
+
+/** What a transport tells of. */
+export interface TransportEvents {
+  /** A message arrived. One character is one byte. */
+  received(text: string, from: Peer, transport: Transport): void;
+  /** The peer's host says that nobody listens there (ICMP port unreachable). */
+  refused(peer: Peer): void;
+}
+
+/** Sends and receives messages on one local address. */
+export interface Transport {
+  readonly protocol: 'udp';
+  readonly address: string;
+  readonly port: number;
+  /** Sends a message. Whatever goes wrong later is told by `refused`. */
+  send(text: string, to: Peer): void;
+  close(): Promise<void>;
+}
+
+/** Decides what happens to a datagram: `drop`, or a delay in milliseconds. The laboratory's faults use it. */
+export interface TransportFilter {
+  incoming(text: string, from: Peer): 'drop' | number;
+  outgoing(text: string, to: Peer): 'drop' | number;
+}
+
+/** Peers as map keys. */
+export function peerKey(peer: Peer): string {
+  return `${peer.address}:${peer.port}`;
+}
