@@ -22,7 +22,7 @@ export function isOpen(attempt: Attempt): boolean {
 }
 
 /** Whether the attempt is past its own deadline without trusted progress. */
-export function isLate(attempt: Attempt): boolean {
+function isLate(attempt: Attempt): boolean {
   return (attempt.state.phase === 'silent' || attempt.state.phase === 'trying') && attempt.state.late !== undefined;
 }
 

@@ -21,7 +21,7 @@ export const OFFER =
 export const ANSWER = OFFER.replace('4000', '5000');
 
 /** A dialog whose far end the test plays. */
-export class FakeDialog implements Dialog {
+class FakeDialog implements Dialog {
   readonly requests: {
     method: string;
     headers: readonly Header[];

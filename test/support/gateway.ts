@@ -118,7 +118,7 @@ lab: true
 dialplan: dialplan.yaml
 inventory: inventory.yaml
 sip:
-  contacts: ['sip:${site.host}:5060;transport=udp']
+  contacts: [sip:${site.host}:5060;transport=udp]
   control: { host: ${site.host}, port: 9022 }
 admin: { address: ${site.host}, port: 8080 }
 log: { level: info }
@@ -126,34 +126,36 @@ log: { level: info }
   );
   writeFileSync(
     join(folder, 'dialplan.yaml'),
-    `services:
-  - { id: '112', class: emergency, numbers: { short: ['112'], urns: ['urn:service:sos'] } }
-  - { id: 0900-8844, class: priority, numbers: { national: ['09008844'] } }
+    `numbering: { countryCode: 31, internationalPrefix: 00, nationalPrefix: 0 }
+services:
+  112: { class: emergency, short: [112], urns: [urn:service:sos] }
+  0900-8844: { class: priority, national: [0900-8844] }
 destinations:
-  - { id: meldkamer, name: Emergency centre }
-  - { id: politie, name: Police service centre }
+  meldkamer: { name: Emergency centre }
+  politie: { name: Police service centre }
 routes:
 ${site.trunks.map(routeLines).join('')}`,
   );
   writeFileSync(
     join(folder, 'inventory.yaml'),
     `carriers:
-${carriers.map((id) => `  - { id: ${id}, name: ${id}, riskGroup: ${id}-core }\n`).join('')}riskGroups: [${carriers.map((id) => `${id}-core`).join(', ')}]
+${carriers.map((id) => `  ${id}: { name: ${id} }\n`).join('')}sites:
+  test: { name: Test }
 trunks:
 ${site.trunks.map((trunk) => trunkLine(trunk, site.probeInterval ?? '1h')).join('')}ingresses:
-  - { id: local, sources: ['127.0.0.0/8'] }
+  local: { sources: [127.0.0.0/8] }
 `,
   );
 }
 
 function routeLines({ id, tier, kind }: TestTrunk): string {
-  const [emergency, police] = kind === 'mobile' ? ['0880000112', '0880008844'] : ['112', '09008844'];
-  return `  - { service: '112', destination: meldkamer, trunk: ${id}, number: '${emergency}', tier: ${tier} }
-  - { service: 0900-8844, destination: politie, trunk: ${id}, number: '${police}', tier: ${tier} }
+  const [emergency, police] = kind === 'mobile' ? ['088-0000112', '088-0008844'] : ['112', '0900-8844'];
+  return `  - { service: 112, destination: meldkamer, trunk: ${id}, number: ${emergency}, tier: ${tier} }
+  - { service: 0900-8844, destination: politie, trunk: ${id}, number: ${police}, tier: ${tier} }
 `;
 }
 
 function trunkLine({ id, carrier, address, kind }: TestTrunk, probeInterval: string): string {
-  return `  - { id: ${id}, carrier: ${carrier}, kind: ${kind ?? 'sip'}, address: '${address};transport=udp', channels: 500, probeInterval: ${probeInterval} }
+  return `  ${id}: { carrier: ${carrier}, kind: ${kind ?? 'sip'}, address: ${address}, channels: 500, probeInterval: ${probeInterval} }
 `;
 }

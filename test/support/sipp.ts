@@ -29,8 +29,10 @@ export interface SippResult {
   readonly failed: number;
   /** Response times in milliseconds, by the name of the timer in the scenario. */
   readonly times: Readonly<Record<string, readonly number[]>>;
-  /** Every message, where `-trace_msg` was asked for. */
+  /** Every message that it sent and received. */
   readonly messages: string;
+  /** The Call-IDs of the requests of a method that it received. */
+  received(method: string): ReadonlySet<string>;
   readonly output: string;
 }
 
@@ -43,8 +45,17 @@ export interface Sipp {
 
 const BUILT_IN = new Set(['uac', 'uas']);
 
-/** Starts SIPp, Debian's independent SIP peer. It is bounded in time, and ended with the test at the latest. */
-export function startSipp(options: SippOptions): Sipp {
+/**
+ * Starts SIPp, Debian's independent SIP peer, and waits until it has its port. It is bounded in time, and ended with the
+ * test at the latest.
+ */
+export async function startSipp(options: SippOptions): Promise<Sipp> {
+  const sipp = launch(options);
+  await Promise.race([bound(options.address, options.port ?? 5060), sipp.done]);
+  return sipp;
+}
+
+function launch(options: SippOptions): Sipp {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-sipp-'));
   const child = spawn('sipp', argumentsOf(options, folder), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   const output: string[] = [];
@@ -67,7 +78,20 @@ export function startSipp(options: SippOptions): Sipp {
 
 /** Runs SIPp to its end. */
 export async function runSipp(options: SippOptions): Promise<SippResult> {
-  return startSipp(options).done;
+  return launch(options).done;
+}
+
+/** Waits until a program has the UDP port, as the kernel tells. */
+async function bound(address: string, port: number): Promise<void> {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  const hex = (value: number, digits: number): string => value.toString(16).toUpperCase().padStart(digits, '0');
+  const entry = `${[d, c, b, a].map((byte) => hex(byte, 2)).join('')}:${hex(port, 4)}`;
+  for (let waited = 0; waited < 10_000; waited += 20) {
+    if (readFileSync('/proc/net/udp', 'latin1').includes(` ${entry} `)) {
+      return;
+    }
+    await new Promise((resolvePromise) => setTimeout(resolvePromise, 20));
+  }
 }
 
 async function stop(child: ChildProcess, done: Promise<SippResult>): Promise<SippResult> {
@@ -100,14 +124,29 @@ function read(folder: string, exitCode: number | null, output: string): SippResu
   const names = stat[0]?.split(';') ?? [];
   const last = stat.at(-1)?.split(';') ?? [];
   const count = (name: string): number => Number(last[names.indexOf(name)] ?? Number.NaN);
+  const messages = text(join(folder, 'messages.log'));
   return {
     exitCode,
     successful: count('SuccessfulCall(C)'),
     failed: count('FailedCall(C)'),
     times: times(folder),
-    messages: text(join(folder, 'messages.log')),
+    messages,
+    received: (method) => received(messages, method),
     output,
   };
+}
+
+/** SIPp's log has a line of dashes before each message, and says below it whether it was sent or received. */
+function received(messages: string, method: string): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const entry of messages.split(/^-{20,}.*$/m)) {
+    const isReceived = /message received/.test(entry) && new RegExp(`^${method} `, 'm').test(entry);
+    const callId = /^(?:Call-ID|i)\s*:\s*(\S+)/im.exec(entry)?.[1];
+    if (isReceived && callId !== undefined) {
+      ids.add(callId);
+    }
+  }
+  return ids;
 }
 
 /** SIPp writes the response times as `time;milliseconds;name`, into a file named after the scenario and its pid. */

@@ -1,7 +1,12 @@
 import { EventEmitter } from 'node:events';
 import t from 'tap';
 import { receivedRequest, toSrfHeaders } from '../../src/adapters/drachtio/message.js';
-import { wireProtocol, type SrfRequest, type WireProtocolThis, type WireSocket } from '../../src/adapters/drachtio/srf.js';
+import {
+  wireProtocol,
+  type SrfRequest,
+  type WireProtocolThis,
+  type WireSocket,
+} from '../../src/adapters/drachtio/srf.js';
 import { installByteExactWire } from '../../src/adapters/drachtio/wire.js';
 
 const troubles: unknown[] = [];

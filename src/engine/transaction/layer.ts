@@ -111,8 +111,10 @@ export class TransactionLayer implements TransportEvents {
   counts(): TransactionCounts {
     const clients = [...this.#clients.values()];
     const servers = [...this.#servers.values()];
-    const invites = (entries: readonly { machine: object }[], kind: abstract new (...args: never[]) => object): number =>
-      entries.filter(({ machine }) => machine instanceof kind).length;
+    const invites = (
+      entries: readonly { machine: object }[],
+      kind: abstract new (...args: never[]) => object,
+    ): number => entries.filter(({ machine }) => machine instanceof kind).length;
     return {
       inviteClients: invites(clients, InviteClientTransaction),
       inviteServers: invites(servers, InviteServerTransaction),
@@ -270,7 +272,15 @@ export class TransactionLayer implements TransportEvents {
     if (invite?.machine instanceof InviteServerTransaction && 'answered' in invite.handle) {
       return this.#user.cancel(handle, invite.handle as InviteServerHandle);
     }
-    handle.respond(responseTo(request, { status: 481, reason: 'Call/Transaction Does Not Exist', headers: [], body: '', toTag: newTag() }));
+    handle.respond(
+      responseTo(request, {
+        status: 481,
+        reason: 'Call/Transaction Does Not Exist',
+        headers: [],
+        body: '',
+        toTag: newTag(),
+      }),
+    );
   }
 
   #newInviteServer(key: string, incoming: IncomingRequest): InviteServerHandle {

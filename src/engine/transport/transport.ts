@@ -2,7 +2,7 @@
 export interface Peer {
   readonly address: string;
   readonly port: number;
-  readonly transport: 'udp';
+  readonly transport: 'udp' | 'tcp';
 }
 
 /** What a transport tells of. */
@@ -15,7 +15,7 @@ export interface TransportEvents {
 
 /** Sends and receives messages on one local address. */
 export interface Transport {
-  readonly protocol: 'udp';
+  readonly protocol: 'udp' | 'tcp';
   readonly address: string;
   readonly port: number;
   /** Sends a message. Whatever goes wrong later is told by `refused`. */

@@ -1,0 +1,109 @@
+import { createInterface } from 'node:readline';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { messageOf } from '../domain/errors.js';
+import type { Contact } from '../engine/agent/agent.js';
+import { startEngine, type Engine } from '../engine/engine.js';
+import { parseUri } from '../sip/uri.js';
+
+interface EngineCommandOptions {
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly contact: readonly Contact[];
+  readonly exitWithParent?: true;
+}
+
+const SECRET_VARIABLE = 'NOODROUTE_ENGINE_SECRET';
+
+/** `noodroute engine`: the embedded SIP engine as a process of its own. */
+export function engineCommand(): Command {
+  return new Command('engine')
+    .description(
+      'Run the embedded SIP engine alone: SIP on one side, drachtio wire protocol for applications on the other.',
+    )
+    .requiredOption('--admin <host:port>', 'where applications connect (TCP)', readHostPort)
+    .requiredOption('--contact <uri...>', 'where to take SIP, e.g. sip:127.0.0.1:5060;transport=udp', readContacts)
+    .addOption(
+      new Option('--log-level <level>', 'accepted for the gateway; the engine reports only what ends it').hideHelp(),
+    )
+    .addOption(new Option('--exit-with-parent', 'end when standard input is closed').hideHelp())
+    .addHelpText('after', `\nThe secret that applications must show is taken from the environment: ${SECRET_VARIABLE}.`)
+    .action(async (options: EngineCommandOptions) => {
+      await run(options);
+    });
+}
+
+async function run(options: EngineCommandOptions): Promise<void> {
+  const secret = process.env[SECRET_VARIABLE] ?? '';
+  if (secret === '') {
+    return fail(`${SECRET_VARIABLE} is not set: applications need a secret to connect`);
+  }
+  process.on('uncaughtException', report);
+  process.on('unhandledRejection', report);
+  const engine = await startEngine({ contacts: options.contact, control: options.admin, secret }).catch(
+    (error: unknown) => fail(whyNot(error)),
+  );
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      void engine.close().finally(() => process.exit(0));
+    });
+  }
+  answerQuestions(engine, options.exitWithParent === true);
+  process.stdout.write('{"ready":true}\n');
+}
+
+/** `stats` on standard input gives one JSON line: what is open. */
+function answerQuestions(engine: Engine, exitWithParent: boolean): void {
+  const input = createInterface({ input: process.stdin });
+  input.on('line', (line) => {
+    if (line === 'stats') {
+      process.stdout.write(`${JSON.stringify({ stats: engine.stats() })}\n`);
+    }
+  });
+  input.once('close', () => {
+    if (exitWithParent) {
+      process.exit(0);
+    }
+  });
+}
+
+/** A fault that nothing caught: said, and survived. */
+function report(error: unknown): void {
+  const stack = error instanceof Error ? error.stack : undefined;
+  process.stderr.write(
+    `${JSON.stringify({ level: 50, msg: 'a fault in the SIP engine that nothing caught', stack })}\n`,
+  );
+}
+
+function whyNot(error: unknown): string {
+  const { code, address, port, syscall } = error as {
+    readonly code?: string;
+    readonly address?: string;
+    readonly port?: number;
+    readonly syscall?: string;
+  };
+  const what = `${syscall === 'listen' ? 'TCP' : 'SIP'} ${address ?? ''}:${port ?? ''}`;
+  if (code === 'EADDRINUSE') {
+    return `${what} is taken by another program: end that one, or choose another port`;
+  }
+  return code === 'EADDRNOTAVAIL' ? `${what}: this machine has no such address` : messageOf(error);
+}
+
+function readHostPort(text: string): EngineCommandOptions['admin'] {
+  const [, host = '', port = ''] = /^\[?(.+?)\]?:(\d+)$/.exec(text) ?? [];
+  if (host === '') {
+    throw new InvalidArgumentError('expected host:port');
+  }
+  return { host, port: Number(port) };
+}
+
+function readContacts(text: string, before: readonly Contact[] = []): readonly Contact[] {
+  const uri = parseUri(text);
+  if (uri.scheme !== 'sip') {
+    throw new InvalidArgumentError('expected a SIP URI such as sip:127.0.0.1:5060;transport=udp');
+  }
+  return [...before, { address: uri.host, port: uri.port ?? 5060 }];
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,332 @@
+import { header, withoutHeader } from '../../sip/headers.js';
+import type { Header, SipRequest, SipResponse } from '../../sip/message.js';
+import { tagOf, withTag } from '../../sip/name-addr.js';
+import { randomInt, randomUUID } from 'node:crypto';
+import { realClock, type EngineClock } from '../clock.js';
+import { STANDARD_TIMERS, type TimerTable } from '../timers.js';
+import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
+import {
+  newTag,
+  responseTo,
+  TransactionLayer,
+  type InviteServerHandle,
+  type LayerUser,
+  type ServerHandle,
+  type TransactionCounts,
+} from '../transaction/layer.js';
+import type { Peer, Transport, TransportFilter } from '../transport/transport.js';
+import { UdpTransport } from '../transport/udp.js';
+import { DialogTable, type AgentCore, type DialogMember } from './core.js';
+import { AgentDialog } from './dialog.js';
+import { dialogAsClient, hopOf } from './dialog-state.js';
+import { InviteClient, type InviteClientEvents } from './invite-client.js';
+import { InviteServer } from './invite-server.js';
+import { phrase } from './phrases.js';
+import type { ClientEvents, RequestClient } from './request-client.js';
+import { RequestServer } from './request-server.js';
+
+/** An address to listen on. */
+export interface Contact {
+  readonly address: string;
+  /** 0 for any free one. */
+  readonly port: number;
+}
+
+/** How an agent is made. */
+export interface AgentOptions {
+  readonly contacts: readonly Contact[];
+  readonly clock?: EngineClock;
+  readonly timers?: TimerTable;
+  /** Drops or delays datagrams; for fault injection. */
+  readonly filter?: TransportFilter;
+  /** The Server header of our responses; none where not given. */
+  readonly product?: string;
+}
+
+/** What an agent hears from the network, outside the dialogs it has. */
+export interface AgentEvents {
+  /** A new INVITE. 100 Trying has been sent. */
+  invite(call: InviteServer): void;
+  /** Any other request outside a dialog. */
+  request(request: RequestServer): void;
+}
+
+/** What is open, and what could not be understood. */
+export interface AgentStats extends TransactionCounts {
+  readonly dialogs: number;
+  readonly discarded: Readonly<Record<string, number>>;
+}
+
+/** What a new request outside any dialog says. What is missing is filled in. */
+export interface NewRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+/** A request that cannot be sent: no transport leads to its next hop, or it names none. */
+export class UnsendableError extends Error {
+  override readonly name = 'UnsendableError';
+}
+
+const MAX_FORWARDS = '70';
+/** Below 2^31 for ever (RFC 3261 8.1.1.5). */
+const FIRST_SEQUENCE_BELOW = 1_000_000;
+
+/**
+ * A SIP user agent core: transactions, dialogs, and what RFC 3261 asks of both sides of a call.
+ *
+ * It knows nothing of drachtio. The control connection drives it, and so do the laboratory's carriers and callers.
+ *
+ * - `invite()` sends an INVITE and gives an `InviteClient` (`cancel`, `giveUp`, `prack`);
+ * - `request()` sends any other request;
+ * - `AgentEvents.invite` gives an `InviteServer` (`provisional`, `accept`, `reject`);
+ * - `accept()` and an answered `InviteClient` give an `AgentDialog` (`request`, `acknowledge`, `bye`).
+ */
+export class Agent implements AgentCore {
+  readonly clock: EngineClock;
+  readonly timers: TimerTable;
+  readonly layer: TransactionLayer;
+  readonly dialogs = new DialogTable();
+  readonly #events: AgentEvents;
+  readonly #product: readonly Header[];
+  readonly #invites = new WeakMap<InviteServerHandle, InviteServer>();
+  readonly #awaitingAck = new WeakMap<InviteServerHandle, DialogMember>();
+  #transports: readonly Transport[] = [];
+
+  private constructor(options: AgentOptions, events: AgentEvents) {
+    this.clock = options.clock ?? realClock;
+    this.timers = options.timers ?? STANDARD_TIMERS;
+    this.#events = events;
+    this.#product = options.product === undefined ? [] : [{ name: 'Server', value: options.product }];
+    this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser());
+  }
+
+  /**
+   * Binds every contact.
+   *
+   * @throws with `code` EADDRINUSE, `address` and `port` when another program has one of them.
+   */
+  static async open(options: AgentOptions, events: AgentEvents): Promise<Agent> {
+    const agent = new Agent(options, events);
+    const filter = options.filter === undefined ? {} : { filter: options.filter };
+    const opened: Transport[] = [];
+    try {
+      for (const contact of options.contacts) {
+        opened.push(await UdpTransport.open({ ...contact, clock: agent.clock, ...filter }, agent.layer));
+      }
+    } catch (error) {
+      await Promise.all(opened.map(async (transport) => transport.close()));
+      throw error;
+    }
+    agent.#transports = opened;
+    return agent;
+  }
+
+  get transports(): readonly Transport[] {
+    return this.#transports;
+  }
+
+  stats(): AgentStats {
+    return {
+      ...this.layer.counts(),
+      dialogs: this.dialogs.size,
+      discarded: Object.fromEntries(this.layer.discarded),
+    };
+  }
+
+  /** Stops listening, and forgets everything that is open without another message. */
+  async close(): Promise<void> {
+    this.layer.close();
+    this.dialogs.clear();
+    await Promise.all(this.#transports.map(async (transport) => transport.close()));
+  }
+
+  /**
+   * Sends an INVITE.
+   *
+   * @param nextHop a SIP URI with an address; the Request-URI where it is not given.
+   * @throws UnsendableError where no transport leads there.
+   */
+  invite(request: NewRequest, nextHop: string | undefined, events: InviteClientEvents): InviteClient {
+    const { message, peer, transport } = this.#complete(request, nextHop);
+    return new InviteClient(this, message, peer, transport, events);
+  }
+
+  /** Sends any other request outside a dialog. Throws as `invite` does. */
+  request(request: NewRequest, nextHop: string | undefined, events: ClientEvents): RequestClient {
+    const { message, peer, transport } = this.#complete(request, nextHop);
+    return this.layer.sendRequest(message, peer, transport, events, request.method === 'OPTIONS');
+  }
+
+  /** The transport that leads to a peer: of its protocol and family, with the address most like the peer's. */
+  transportTo(peer: Peer): Transport | undefined {
+    const usable = this.#transports.filter(
+      ({ protocol, address }) => protocol === peer.transport && address.includes(':') === peer.address.includes(':'),
+    );
+    return usable.toSorted((a, b) => alike(b.address, peer.address) - alike(a.address, peer.address))[0];
+  }
+
+  contactOf(transport: Transport): string {
+    const suffix = transport.protocol === 'tcp' ? ';transport=tcp' : '';
+    return `<sip:${hostPort(transport)}${suffix}>`;
+  }
+
+  response(
+    request: IncomingRequest,
+    status: number,
+    toTag: string | undefined,
+    headers: readonly Header[],
+    body: string,
+  ): SipResponse {
+    const product = status === 100 ? [] : this.#product;
+    return responseTo(request, { status, reason: phrase(status), headers: [...headers, ...product], body, toTag });
+  }
+
+  awaitAck(handle: InviteServerHandle, dialog: DialogMember): void {
+    this.#awaitingAck.set(handle, dialog);
+  }
+
+  #layerUser(): LayerUser {
+    return {
+      invite: (handle) => {
+        this.#receivedInvite(handle);
+      },
+      request: (handle) => {
+        this.#receivedRequest(handle);
+      },
+      ack: (ack) => {
+        this.dialogs.find(ack)?.receivedAck(ack);
+      },
+      cancel: (handle, invite) => {
+        this.#receivedCancel(handle, invite);
+      },
+      notAcknowledged: (handle) => {
+        this.#awaitingAck.get(handle)?.notAcknowledged(handle);
+      },
+      strayAnswer: (response) => {
+        this.#receivedStray(response);
+      },
+    };
+  }
+
+  #receivedInvite(handle: InviteServerHandle): void {
+    const { incoming } = handle;
+    if (incoming.toTag !== undefined) {
+      const dialog = this.dialogs.find(incoming);
+      return dialog === undefined ? this.#refuse(handle, 481) : dialog.receivedInvite(handle);
+    }
+    const call = new InviteServer(this, handle);
+    this.#invites.set(handle, call);
+    this.#events.invite(call);
+  }
+
+  #receivedRequest(handle: ServerHandle): void {
+    const { incoming } = handle;
+    if (incoming.toTag !== undefined) {
+      const dialog = this.dialogs.find(incoming);
+      return dialog === undefined ? this.#refuse(handle, 481) : dialog.receivedRequest(handle);
+    }
+    const respond = (status: number, headers: readonly Header[], body: string): string | undefined =>
+      handle.respond(this.response(incoming, status, status === 100 ? undefined : newTag(), headers, body));
+    this.#events.request(new RequestServer(incoming, respond));
+  }
+
+  #receivedCancel(handle: ServerHandle, invite: InviteServerHandle): void {
+    const call = this.#invites.get(invite);
+    if (call === undefined) {
+      // A CANCEL of a re-INVITE: it changes nothing (RFC 3261 9.2).
+      return this.#refuse(handle, 200);
+    }
+    call.cancelled(handle);
+  }
+
+  /**
+   * A 2xx whose transaction is over: the far end believes that it is answered, so it is told otherwise. Only where the
+   * Via says that the INVITE was ours.
+   */
+  #receivedStray(response: IncomingResponse): void {
+    const { via, transport, callId } = response;
+    const open = this.dialogs.get(callId, response.fromTag ?? '', response.toTag ?? '');
+    if (open !== undefined) {
+      return open.answered(response);
+    }
+    if (via.host !== transport.address || (via.port ?? 5060) !== transport.port) {
+      return;
+    }
+    const request: SipRequest = {
+      kind: 'request',
+      method: 'INVITE',
+      uri: '',
+      headers: response.message.headers,
+      body: '',
+    };
+    const state = dialogAsClient(request, response, transport);
+    const events = { acknowledged: ignore, ended: ignore, request: ignore };
+    const dialog = new AgentDialog(this, { ...state, contact: this.contactOf(transport) }, events);
+    dialog.answered(response);
+    dialog.acknowledge();
+    dialog.bye();
+  }
+
+  #refuse(handle: ServerHandle, status: number): void {
+    handle.respond(this.response(handle.incoming, status, newTag(), [], ''));
+  }
+
+  #complete(
+    { method, uri, headers, body }: NewRequest,
+    nextHop: string | undefined,
+  ): { readonly message: SipRequest; readonly peer: Peer; readonly transport: Transport } {
+    const peer = hopOf(nextHop ?? uri);
+    const transport = peer === undefined ? undefined : this.transportTo(peer);
+    if (peer === undefined || transport === undefined) {
+      throw new UnsendableError(`no transport leads to ${nextHop ?? uri}`);
+    }
+    const message: SipRequest = {
+      kind: 'request',
+      method,
+      uri,
+      headers: this.#filledIn(method, uri, headers, transport),
+      body,
+    };
+    return { message, peer, transport };
+  }
+
+  /** RFC 3261 8.1.1: the headers without which no request leaves, in front of the others. */
+  #filledIn(method: string, uri: string, headers: readonly Header[], transport: Transport): readonly Header[] {
+    const from = header(headers, 'From') ?? `<sip:${hostPort(transport)}>`;
+    const sequence = Number.parseInt(header(headers, 'CSeq') ?? '', 10);
+    const own: Header[] = [
+      { name: 'Max-Forwards', value: header(headers, 'Max-Forwards') ?? MAX_FORWARDS },
+      { name: 'From', value: tagOf(from) === undefined ? withTag(from, newTag()) : from },
+      { name: 'To', value: header(headers, 'To') ?? `<${uri}>` },
+      { name: 'Call-ID', value: header(headers, 'Call-ID') ?? randomUUID() },
+      {
+        name: 'CSeq',
+        value: `${Number.isInteger(sequence) ? sequence : randomInt(1, FIRST_SEQUENCE_BELOW)} ${method}`,
+      },
+    ];
+    const needsContact = (method === 'INVITE' || method === 'SUBSCRIBE') && header(headers, 'Contact') === undefined;
+    const contact = needsContact ? [{ name: 'Contact', value: this.contactOf(transport) }] : [];
+    return [...own, ...contact, ...withoutHeader(headers, ...own.map(({ name }) => name))];
+  }
+}
+
+function hostPort({ address, port }: Transport): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return port === 5060 ? host : `${host}:${port}`;
+}
+
+/** How many characters two addresses have in common from the left. */
+function alike(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) {
+    at += 1;
+  }
+  return at;
+}
+
+function ignore(): void {
+  // Nobody waits for this.
+}

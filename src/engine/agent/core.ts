@@ -1,0 +1,74 @@
+import type { Header, SipResponse } from '../../sip/message.js';
+import type { EngineClock } from '../clock.js';
+import type { TimerTable } from '../timers.js';
+import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
+import type { InviteServerHandle, ServerHandle, TransactionLayer } from '../transaction/layer.js';
+import type { Transport } from '../transport/transport.js';
+import { dialogKey, type DialogState } from './dialog-state.js';
+
+/** What the network brings into a dialog. */
+export interface DialogMember {
+  readonly state: DialogState;
+  receivedInvite(handle: InviteServerHandle): void;
+  receivedRequest(handle: ServerHandle): void;
+  receivedAck(ack: IncomingRequest): void;
+  notAcknowledged(handle: InviteServerHandle): void;
+  /** A 2xx to our INVITE, repeated ones too. */
+  answered(response: IncomingResponse): void;
+}
+
+/** The open dialogs, early ones included. */
+export class DialogTable {
+  readonly #dialogs = new Map<string, DialogMember>();
+
+  add(dialog: DialogMember): void {
+    this.#dialogs.set(keyOf(dialog.state), dialog);
+  }
+
+  remove(dialog: DialogMember): void {
+    if (this.#dialogs.get(keyOf(dialog.state)) === dialog) {
+      this.#dialogs.delete(keyOf(dialog.state));
+    }
+  }
+
+  /** The dialog that a received request belongs to. */
+  find({ callId, toTag, fromTag }: IncomingRequest): DialogMember | undefined {
+    return this.get(callId, toTag ?? '', fromTag ?? '');
+  }
+
+  get(callId: string, localTag: string, remoteTag: string): DialogMember | undefined {
+    return this.#dialogs.get(dialogKey(callId, localTag, remoteTag));
+  }
+
+  clear(): void {
+    this.#dialogs.clear();
+  }
+
+  get size(): number {
+    return this.#dialogs.size;
+  }
+}
+
+function keyOf({ callId, localTag, remoteTag }: DialogState): string {
+  return dialogKey(callId, localTag, remoteTag);
+}
+
+/** What the parts of an agent share. */
+export interface AgentCore {
+  readonly clock: EngineClock;
+  readonly timers: TimerTable;
+  readonly layer: TransactionLayer;
+  readonly dialogs: DialogTable;
+  /** A response of ours, with what every response carries. */
+  response(
+    request: IncomingRequest,
+    status: number,
+    toTag: string | undefined,
+    headers: readonly Header[],
+    body: string,
+  ): SipResponse;
+  /** Our Contact value on a transport. */
+  contactOf(transport: Transport): string;
+  /** The dialog whose 2xx this transaction sent; it hears when no ACK comes. */
+  awaitAck(handle: InviteServerHandle, dialog: DialogMember): void;
+}

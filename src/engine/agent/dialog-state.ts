@@ -1,0 +1,156 @@
+import { header, headerValues } from '../../sip/headers.js';
+import type { Header, SipMessage, SipRequest } from '../../sip/message.js';
+import { parseNameAddr, withTag } from '../../sip/name-addr.js';
+import { parseUri } from '../../sip/uri.js';
+import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
+import type { Peer, Transport } from '../transport/transport.js';
+
+/** What a dialog knows (RFC 3261 12). */
+export interface DialogState {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  /** The From value of our requests, with our tag. */
+  readonly local: string;
+  /** The To value of our requests, with the peer's tag. */
+  readonly remote: string;
+  /** Our own Contact value. */
+  readonly contact: string;
+  readonly transport: Transport;
+  /** Record-Route values, in the order in which our requests pass them. */
+  routeSet: readonly string[];
+  /** The peer's Contact URI; it changes with target refreshes. */
+  remoteTarget: string;
+  localSequence: number;
+  remoteSequence: number | undefined;
+  /** Where the peer's messages come from: the way to it when its Contact names no address. */
+  readonly source: Peer;
+}
+
+/** The key under which a dialog is found: never the Request-URI, which some peers get wrong. */
+export function dialogKey(callId: string, localTag: string, remoteTag: string): string {
+  return `${callId} ${localTag} ${remoteTag}`;
+}
+
+/** The Contact URI of a message, or `undefined`. */
+export function contactUri(message: SipMessage): string | undefined {
+  const value = headerValues(message.headers, 'Contact')[0];
+  return value === undefined ? undefined : parseNameAddr(value)?.uri;
+}
+
+/**
+ * The Request-URI, Route headers and next hop of a request in the dialog (RFC 3261 12.2.1.1).
+ *
+ * A strict router, which RFC 2543 knew, gets its own URI as the Request-URI.
+ */
+function routeOf(dialog: DialogState): { uri: string; routes: readonly Header[]; hop: Peer } {
+  const uris = dialog.routeSet.map((value) => parseNameAddr(value)?.uri ?? value);
+  const [first] = uris;
+  if (first === undefined) {
+    return { uri: dialog.remoteTarget, routes: [], hop: hopOr(dialog.remoteTarget, dialog.source) };
+  }
+  const parsed = parseUri(first);
+  const isLoose = (parsed.scheme === 'sip' || parsed.scheme === 'sips') && parsed.params.has('lr');
+  const hop = hopOr(first, dialog.source);
+  if (isLoose) {
+    return { uri: dialog.remoteTarget, routes: dialog.routeSet.map(asRoute), hop };
+  }
+  return { uri: first, routes: [...dialog.routeSet.slice(1).map(asRoute), asRoute(`<${dialog.remoteTarget}>`)], hop };
+}
+
+function asRoute(value: string): Header {
+  return { name: 'Route', value };
+}
+
+/** The address of a URI. A peer that names no transport is reached over the one that it used itself. */
+function hopOr(uri: string, source: Peer): Peer {
+  const hop = hopOf(uri) ?? source;
+  return hop.address === source.address && !/;transport=/i.test(uri) ? { ...hop, transport: source.transport } : hop;
+}
+
+/** The address of a SIP URI; `undefined` where it names none, or a host name. */
+export function hopOf(uri: string): Peer | undefined {
+  const parsed = parseUri(uri);
+  if (parsed.scheme !== 'sip' && parsed.scheme !== 'sips') {
+    return undefined;
+  }
+  const address = parsed.params.get('maddr') ?? parsed.host;
+  const transport = parsed.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
+  return isAddress(address) ? { address, port: parsed.port ?? 5060, transport } : undefined;
+}
+
+function isAddress(host: string): boolean {
+  return /^\d+\.\d+\.\d+\.\d+$/.test(host) || host.includes(':');
+}
+
+/** A request of ours in the dialog. ACK has the number of its INVITE. */
+export function inDialogRequest(
+  dialog: DialogState,
+  method: string,
+  headers: readonly Header[],
+  body: string,
+  sequence: number,
+): { readonly request: SipRequest; readonly hop: Peer } {
+  const { uri, routes, hop } = routeOf(dialog);
+  const own: Header[] = [
+    { name: 'Max-Forwards', value: '70' },
+    { name: 'From', value: dialog.local },
+    { name: 'To', value: dialog.remote },
+    { name: 'Call-ID', value: dialog.callId },
+    { name: 'CSeq', value: `${sequence} ${method}` },
+    ...routes,
+  ];
+  const named = new Set(headers.map(({ name }) => name.toLowerCase()));
+  const contact = needsContact(method) && !named.has('contact') ? [{ name: 'Contact', value: dialog.contact }] : [];
+  return { request: { kind: 'request', method, uri, headers: [...own, ...contact, ...headers], body }, hop };
+}
+
+/** Whether requests with this method, and their 2xx, refresh the remote target (RFC 3261 12.2, RFC 3311). */
+export function needsContact(method: string): boolean {
+  return method === 'INVITE' || method === 'UPDATE' || method === 'SUBSCRIBE' || method === 'REFER';
+}
+
+/** The dialog that our 2xx or 1xx to a request makes (RFC 3261 12.1.1). */
+export function dialogAsServer(incoming: IncomingRequest, localTag: string, contact: string): DialogState {
+  const { message, source, transport, callId } = incoming;
+  const { headers } = message;
+  return {
+    callId,
+    localTag,
+    remoteTag: incoming.fromTag ?? '',
+    local: withTag(header(headers, 'To') ?? '', localTag),
+    remote: header(headers, 'From') ?? '',
+    contact,
+    transport,
+    routeSet: headerValues(headers, 'Record-Route'),
+    remoteTarget: contactUri(message) ?? sourceUri(source),
+    localSequence: 0,
+    remoteSequence: incoming.cseq.number,
+    source,
+  };
+}
+
+/** The dialog that a peer's response to our request makes (RFC 3261 12.1.2). */
+export function dialogAsClient(request: SipRequest, response: IncomingResponse, transport: Transport): DialogState {
+  const { message, callId, source } = response;
+  return {
+    callId,
+    localTag: response.fromTag ?? '',
+    remoteTag: response.toTag ?? '',
+    local: header(request.headers, 'From') ?? '',
+    remote: header(message.headers, 'To') ?? '',
+    contact: headerValues(request.headers, 'Contact')[0] ?? '',
+    transport,
+    routeSet: headerValues(message.headers, 'Record-Route').toReversed(),
+    remoteTarget: contactUri(message) ?? sourceUri(source),
+    localSequence: response.cseq.number,
+    remoteSequence: undefined,
+    source,
+  };
+}
+
+/** A peer that gives no Contact is reached where it sends from: its call can be understood. */
+function sourceUri({ address, port, transport }: Peer): string {
+  const host = address.includes(':') ? `[${address}]` : address;
+  return `sip:${host}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`;
+}

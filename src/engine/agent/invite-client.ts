@@ -1,0 +1,241 @@
+import { header, headerValues } from '../../sip/headers.js';
+import type { Header, SipRequest } from '../../sip/message.js';
+import type { IncomingResponse } from '../transaction/incoming.js';
+import type { InviteHandle, LocalCause } from '../transaction/layer.js';
+import type { Peer, Transport } from '../transport/transport.js';
+import type { AgentCore } from './core.js';
+import { AgentDialog, type DialogEvents } from './dialog.js';
+import { dialogAsClient } from './dialog-state.js';
+import type { ClientEvents, RequestClient } from './request-client.js';
+
+/** How an INVITE ended without an answer: a final response, or a cause found here. */
+export type InviteEnding = { readonly response: IncomingResponse } | { readonly cause: LocalCause | 'given up' };
+
+/** What an outgoing INVITE reports. After `answered` or `failed` nothing comes but dialog events. */
+export interface InviteClientEvents {
+  /** 100 to 199. */
+  provisional(response: IncomingResponse): void;
+  /** The first 2xx. The dialog owes its ACK. */
+  answered(response: IncomingResponse, dialog: AgentDialog): void;
+  failed(ending: InviteEnding): void;
+  /** Of early dialogs too, for what the far end asks before it answers. */
+  readonly dialog: DialogEvents;
+}
+
+/** A provisional response that waits for its PRACK. */
+interface Unacknowledged {
+  readonly dialog: AgentDialog;
+  readonly rack: string;
+}
+
+const RELEASED: Header = { name: 'Reason', value: 'SIP;cause=200;text="answered elsewhere"' };
+const CROSSED: Header = { name: 'Reason', value: 'SIP;cause=200;text="ACK-BYE due to cancel race condition"' };
+
+type Phase =
+  | { readonly phase: 'open' }
+  /** CANCEL waits for the first provisional, or was sent. */
+  | { readonly phase: 'cancelling'; readonly givenUp: boolean }
+  | { readonly phase: 'answered'; readonly dialog: AgentDialog }
+  | { readonly phase: 'over' };
+
+/** An INVITE that we sent (RFC 3261 13.2), with a dialog for each To tag that answers. */
+export class InviteClient implements RequestClient {
+  readonly peer: Peer;
+  readonly transport: Transport;
+  readonly #core: AgentCore;
+  readonly #events: InviteClientEvents;
+  readonly #handle: InviteHandle;
+  readonly #dialogs = new Map<string, AgentDialog>();
+  readonly #unacknowledged: Unacknowledged[] = [];
+  readonly #lastRSeq = new Map<string, number>();
+  #phase: Phase = { phase: 'open' };
+  #proceeding = false;
+  #waitingCancel: readonly Header[] | undefined;
+
+  constructor(core: AgentCore, request: SipRequest, peer: Peer, transport: Transport, events: InviteClientEvents) {
+    this.#core = core;
+    this.peer = peer;
+    this.transport = transport;
+    this.#events = events;
+    this.#handle = core.layer.sendInvite(request, peer, transport, {
+      response: (response) => {
+        this.#received(response);
+      },
+      failed: (cause) => {
+        this.#end(this.#isGivenUp ? { cause: 'given up' } : { cause });
+      },
+    });
+  }
+
+  /** As it left, Via included. */
+  get request(): SipRequest {
+    return this.#handle.request;
+  }
+
+  get text(): string {
+    return this.#handle.text;
+  }
+
+  /** Whether CANCEL can still do something: no final response has come. */
+  get pending(): boolean {
+    return this.#phase.phase === 'open' || this.#phase.phase === 'cancelling';
+  }
+
+  /**
+   * Cancels the INVITE. Before the first provisional response the CANCEL waits (RFC 3261 9.1). A 2xx that crosses it is
+   * reported, and the dialog is ended as soon as it was acknowledged.
+   *
+   * @returns whether the CANCEL left at once.
+   */
+  cancel(headers: readonly Header[] = []): boolean {
+    return this.#cancel(headers, false);
+  }
+
+  /**
+   * The same, but resends stop at once, and a 2xx that still comes is acknowledged and released here: `failed` is all that
+   * is reported.
+   */
+  giveUp(headers: readonly Header[] = []): boolean {
+    this.#handle.stopResending();
+    return this.#cancel(headers, true);
+  }
+
+  /**
+   * Acknowledges the oldest reliable provisional response (RFC 3262 4). RAck is written here.
+   *
+   * @returns undefined where none is owed.
+   */
+  prack(headers: readonly Header[], body: string, events: ClientEvents): RequestClient | undefined {
+    const owed = this.#unacknowledged.shift();
+    return owed?.dialog.request('PRACK', [{ name: 'RAck', value: owed.rack }, ...headers], body, events);
+  }
+
+  /** The early dialog that spoke last, for requests before the answer (RFC 3311). */
+  get earlyDialog(): AgentDialog | undefined {
+    return [...this.#dialogs.values()].at(-1);
+  }
+
+  get #isGivenUp(): boolean {
+    return this.#phase.phase === 'cancelling' && this.#phase.givenUp;
+  }
+
+  #cancel(headers: readonly Header[], givenUp: boolean): boolean {
+    if (this.#phase.phase !== 'open') {
+      return false;
+    }
+    this.#phase = { phase: 'cancelling', givenUp };
+    if (!this.#proceeding) {
+      this.#waitingCancel = headers;
+      return false;
+    }
+    this.#handle.cancel(headers);
+    return true;
+  }
+
+  #received(response: IncomingResponse): void {
+    const { status } = response.message;
+    if (status < 200) {
+      return this.#provisional(response);
+    }
+    return status < 300 ? this.#accepted(response) : this.#end({ response });
+  }
+
+  #provisional(response: IncomingResponse): void {
+    this.#proceeding = true;
+    if (this.#waitingCancel !== undefined) {
+      this.#handle.cancel(this.#waitingCancel);
+      this.#waitingCancel = undefined;
+    }
+    if (response.message.status > 100 && response.toTag !== undefined && !this.#isGivenUp) {
+      const dialog = this.#dialogFor(response);
+      if (!this.#isInOrder(response, dialog)) {
+        return;
+      }
+    }
+    if (!this.#isGivenUp) {
+      this.#events.provisional(response);
+    }
+  }
+
+  /** RFC 3262 4: reliable responses count up by one per dialog; repeated and early ones are dropped. */
+  #isInOrder(response: IncomingResponse, dialog: AgentDialog): boolean {
+    const { headers } = response.message;
+    const rseq = Number(header(headers, 'RSeq'));
+    if (!headerValues(headers, 'Require').includes('100rel') || !Number.isInteger(rseq)) {
+      return true;
+    }
+    const last = this.#lastRSeq.get(dialog.state.remoteTag);
+    if (last !== undefined && rseq !== last + 1) {
+      return false;
+    }
+    this.#lastRSeq.set(dialog.state.remoteTag, rseq);
+    this.#unacknowledged.push({ dialog, rack: `${rseq} ${response.cseq.number} INVITE` });
+    return true;
+  }
+
+  #accepted(response: IncomingResponse): void {
+    const dialog = this.#dialogFor(response);
+    const { phase } = this.#phase;
+    if (phase === 'answered' && this.#phase.dialog === dialog) {
+      return dialog.answered(response);
+    }
+    if (phase === 'answered' || phase === 'over' || this.#isGivenUp) {
+      return this.#release(response, dialog);
+    }
+    dialog.answered(response);
+    if (phase === 'cancelling') {
+      dialog.byeAfterAck([CROSSED]);
+    }
+    this.#phase = { phase: 'answered', dialog };
+    this.#dropOthers(dialog);
+    this.#events.answered(response, dialog);
+  }
+
+  /** An answer that nobody waits for: the second of a fork, or one that came too late (RFC 3261 13.2.2.4). */
+  #release(response: IncomingResponse, dialog: AgentDialog): void {
+    const isRepeated = dialog.over;
+    dialog.answered(response);
+    if (!isRepeated) {
+      dialog.listen({ acknowledged: ignore, ended: ignore, request: (request) => request.respond(481) });
+      dialog.acknowledge();
+      dialog.bye([RELEASED]);
+    }
+    if (this.#isGivenUp) {
+      this.#end({ cause: 'given up' });
+    }
+  }
+
+  #dialogFor(response: IncomingResponse): AgentDialog {
+    const tag = response.toTag ?? '';
+    const known = this.#dialogs.get(tag);
+    if (known !== undefined) {
+      return known;
+    }
+    const state = dialogAsClient(this.request, response, this.transport);
+    const dialog = new AgentDialog(this.#core, state, this.#events.dialog);
+    this.#dialogs.set(tag, dialog);
+    return dialog;
+  }
+
+  #dropOthers(winner?: AgentDialog): void {
+    for (const [tag, dialog] of this.#dialogs) {
+      if (dialog !== winner && !dialog.over) {
+        dialog.drop();
+        this.#dialogs.delete(tag);
+      }
+    }
+  }
+
+  #end(ending: InviteEnding): void {
+    if (this.#phase.phase === 'answered' || this.#phase.phase === 'over') {
+      return;
+    }
+    this.#phase = { phase: 'over' };
+    this.#dropOthers();
+    this.#events.failed(ending);
+  }
+}
+
+function ignore(): void {
+  // Nobody waits for this dialog.
+}

@@ -1,0 +1,190 @@
+import { header, headerValues } from '../../sip/headers.js';
+import type { Header } from '../../sip/message.js';
+import type { EngineTimer } from '../clock.js';
+import type { IncomingRequest } from '../transaction/incoming.js';
+import { newTag, type InviteServerHandle, type ServerHandle } from '../transaction/layer.js';
+import type { AgentCore } from './core.js';
+import { AgentDialog, type DialogEvents } from './dialog.js';
+import { dialogAsServer } from './dialog-state.js';
+import { ReliableProvisionals } from './reliable.js';
+import type { RequestServer } from './request-server.js';
+
+/** What an INVITE that came in reports until it is answered. */
+export interface InviteServerEvents {
+  /** The caller gave up. 200 to its CANCEL and 487 to its INVITE have been sent. */
+  cancelled(cancel: IncomingRequest): void;
+  /** A request in the early dialog (PRACK, UPDATE ...), to be answered. Without it PRACK gets 200, all else 500. */
+  requested?(request: RequestServer): void;
+}
+
+const NOBODY: InviteServerEvents = { cancelled: () => undefined };
+const CROSSED: Header = { name: 'Reason', value: 'SIP;cause=200;text="CANCEL after 200 OK"' };
+
+/** An INVITE outside any dialog, to be answered (RFC 3261 13.3). 100 Trying has been sent. */
+export class InviteServer {
+  readonly incoming: IncomingRequest;
+  readonly #core: AgentCore;
+  readonly #handle: InviteServerHandle;
+  readonly #reliable: ReliableProvisionals;
+  #localTag = newTag();
+  #events = NOBODY;
+  #dialog: AgentDialog | undefined;
+  #patience: EngineTimer | undefined;
+
+  constructor(core: AgentCore, handle: InviteServerHandle) {
+    this.incoming = handle.incoming;
+    this.#core = core;
+    this.#handle = handle;
+    this.#reliable = new ReliableProvisionals(core.clock, core.timers, {
+      transmit: (status, headers, body) => this.#send(status, headers, body),
+      notAcknowledged: () => {
+        this.reject(504);
+      },
+    });
+    this.#patience = core.clock.setTimer(core.timers.silentApplication, () => {
+      this.reject(480);
+    });
+    this.#send(100, [], '');
+  }
+
+  /** The tag of our side. */
+  get localTag(): string {
+    return this.#localTag;
+  }
+
+  /** Whether a final response has been sent. */
+  get answered(): boolean {
+    return this.#handle.answered;
+  }
+
+  /** Whether the caller takes reliable provisional responses (RFC 3262 3). */
+  get takesReliable(): boolean {
+    const { headers } = this.incoming.message;
+    return [...headerValues(headers, 'Supported'), ...headerValues(headers, 'Require')].includes('100rel');
+  }
+
+  attach(events: InviteServerEvents): void {
+    this.#events = events;
+  }
+
+  /** Uses this tag for our side, where no response of ours has shown another. */
+  useTag(tag: string): void {
+    if (this.#dialog === undefined) {
+      this.#localTag = tag;
+    }
+  }
+
+  /**
+   * Sends a provisional response; with `Require: 100rel` among its headers reliably (RFC 3262).
+   *
+   * @returns the response as it left (a reliable one may wait for the one before it); undefined after a final one.
+   */
+  provisional(status: number, headers: readonly Header[], body: string): string | undefined {
+    if (this.answered) {
+      return undefined;
+    }
+    this.#patience?.cancel();
+    if (status > 100) {
+      this.#early();
+    }
+    const isReliable = headerValues(headers, 'Require').includes('100rel');
+    return isReliable ? this.#reliable.send(status, headers, body) : this.#send(status, headers, body);
+  }
+
+  /** Sends 200. @returns the dialog, or undefined where the INVITE was answered or cancelled before. */
+  accept(headers: readonly Header[], body: string, events: DialogEvents): AgentDialog | undefined {
+    return this.answer(headers, body, events)?.dialog;
+  }
+
+  /** The same, with the 200 as it left. */
+  answer(
+    headers: readonly Header[],
+    body: string,
+    events: DialogEvents,
+  ): { readonly dialog: AgentDialog; readonly text: string } | undefined {
+    const dialog = this.answered ? undefined : this.#early();
+    const text = dialog === undefined ? undefined : this.#send(200, headers, body);
+    if (dialog === undefined || text === undefined) {
+      return undefined;
+    }
+    dialog.listen(events);
+    dialog.awaitAck(this.#handle, true);
+    this.#finished();
+    return { dialog, text };
+  }
+
+  /** Sends a final failure. @returns it as it left; undefined where a final one has been sent before. */
+  reject(status: number, headers: readonly Header[] = [], body = ''): string | undefined {
+    const text = this.#send(status, headers, body);
+    if (text !== undefined) {
+      this.#dialog?.drop();
+      this.#finished();
+    }
+    return text;
+  }
+
+  /** The CANCEL of this INVITE came (RFC 3261 9.2). After our 200 the call is over as soon as the caller's ACK is there. */
+  cancelled(handle: ServerHandle): void {
+    handle.respond(this.#core.response(handle.incoming, 200, this.#localTag, [], ''));
+    if (this.answered) {
+      this.#dialog?.endedBy('cancelled', [CROSSED]);
+      return;
+    }
+    this.reject(487);
+    this.#events.cancelled(handle.incoming);
+  }
+
+  #finished(): void {
+    this.#patience?.cancel();
+    this.#reliable.stop();
+  }
+
+  #early(): AgentDialog {
+    this.#dialog ??= new AgentDialog(
+      this.#core,
+      dialogAsServer(this.incoming, this.#localTag, this.#core.contactOf(this.incoming.transport)),
+      {
+        acknowledged: () => undefined,
+        request: (request) => {
+          this.#requested(request);
+        },
+        ended: () => undefined,
+      },
+    );
+    return this.#dialog;
+  }
+
+  #requested(request: RequestServer): void {
+    const { message } = request.incoming;
+    const isPrack = message.method === 'PRACK';
+    if (isPrack && !this.#reliable.acknowledge(header(message.headers, 'RAck') ?? '')) {
+      request.respond(481);
+      return;
+    }
+    if (message.method === 'BYE') {
+      // The caller ends the call that is not there yet (RFC 3261 15): as good as a CANCEL.
+      request.respond(200);
+      this.reject(487);
+      this.#events.cancelled(request.incoming);
+    } else if (this.#events.requested !== undefined) {
+      this.#events.requested(request);
+    } else {
+      request.respond(isPrack ? 200 : 500, isPrack ? [] : [{ name: 'Retry-After', value: '5' }]);
+    }
+  }
+
+  #send(status: number, headers: readonly Header[], body: string): string | undefined {
+    const makesDialog = status > 100 && status < 300;
+    const routes = makesDialog ? headerValues(this.incoming.message.headers, 'Record-Route').map(asRecordRoute) : [];
+    const lacksContact = makesDialog && header(headers, 'Contact') === undefined;
+    const contact = lacksContact ? [{ name: 'Contact', value: this.#core.contactOf(this.incoming.transport) }] : [];
+    const all = [...routes, ...contact, ...headers];
+    return this.#handle.respond(
+      this.#core.response(this.incoming, status, status === 100 ? undefined : this.#localTag, all, body),
+    );
+  }
+}
+
+function asRecordRoute(value: string): Header {
+  return { name: 'Record-Route', value };
+}

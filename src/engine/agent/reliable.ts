@@ -1,0 +1,88 @@
+import { randomInt } from 'node:crypto';
+import { setHeader } from '../../sip/headers.js';
+import type { Header } from '../../sip/message.js';
+import type { EngineClock, EngineTimer } from '../clock.js';
+import type { TimerTable } from '../timers.js';
+
+/** What the sender of reliable provisional responses needs. */
+export interface ReliableUser {
+  transmit(status: number, headers: readonly Header[], body: string): string | undefined;
+  /** No PRACK came within 64*T1. */
+  notAcknowledged(): void;
+}
+
+interface Waiting {
+  readonly status: number;
+  readonly headers: readonly Header[];
+  readonly body: string;
+  readonly rseq: number;
+}
+
+/** Reliable provisional responses of a server (RFC 3262 3): one in flight, resent until its PRACK comes. */
+export class ReliableProvisionals {
+  readonly #clock: EngineClock;
+  readonly #timers: TimerTable;
+  readonly #user: ReliableUser;
+  readonly #queue: Waiting[] = [];
+  #inFlight: Waiting | undefined;
+  #timer: EngineTimer | undefined;
+  #rseq = randomInt(1, 1_000_000);
+
+  constructor(clock: EngineClock, timers: TimerTable, user: ReliableUser) {
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#user = user;
+  }
+
+  /** @returns the response as it leaves; it waits while the one before it is not acknowledged. */
+  send(status: number, headers: readonly Header[], body: string): string | undefined {
+    this.#rseq += 1;
+    const next = { status, body, rseq: this.#rseq, headers: setHeader(headers, 'RSeq', String(this.#rseq)) };
+    if (this.#inFlight !== undefined) {
+      this.#queue.push(next);
+      return '';
+    }
+    return this.#start(next);
+  }
+
+  /** @param rack the value of the RAck header. @returns whether it acknowledges what is in flight. */
+  acknowledge(rack: string): boolean {
+    if (this.#inFlight === undefined || Number.parseInt(rack, 10) !== this.#inFlight.rseq) {
+      return false;
+    }
+    this.stop();
+    const next = this.#queue.shift();
+    if (next !== undefined) {
+      this.#start(next);
+    }
+    return true;
+  }
+
+  /** A final response has been sent, or the PRACK is here: no more resends. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#inFlight = undefined;
+  }
+
+  #start(waiting: Waiting): string | undefined {
+    this.#inFlight = waiting;
+    const text = this.#transmit(waiting);
+    this.#resendAfter(waiting, this.#timers.t1, this.#timers.t1);
+    return text;
+  }
+
+  #resendAfter(waiting: Waiting, delay: number, elapsed: number): void {
+    this.#timer = this.#clock.setTimer(delay, () => {
+      if (elapsed >= this.#timers.t1x64) {
+        this.#inFlight = undefined;
+        return this.#user.notAcknowledged();
+      }
+      this.#transmit(waiting);
+      this.#resendAfter(waiting, delay * 2, elapsed + delay * 2);
+    });
+  }
+
+  #transmit({ status, headers, body }: Waiting): string | undefined {
+    return this.#user.transmit(status, headers, body);
+  }
+}

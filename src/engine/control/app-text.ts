@@ -1,0 +1,94 @@
+import { asciiLower } from '../../sip/chars.js';
+import { header, sameName, withoutHeader } from '../../sip/headers.js';
+import { parseMessage, type Header, type SipMessage } from '../../sip/message.js';
+import { parseUri } from '../../sip/uri.js';
+
+/** What a request of the application may ask of this server beyond SIP. The headers never leave it. */
+export interface Wishes {
+  /** CANCEL: stop the resends, and end by ourselves whatever still comes. */
+  readonly giveUp: boolean;
+  /** INVITE and OPTIONS: milliseconds until the first resend. */
+  readonly t1: number | undefined;
+}
+
+/** A message of the application, made ready. */
+export interface AppMessage {
+  readonly message: SipMessage;
+  readonly wishes: Wishes;
+}
+
+const OWN_PREFIX = 'x-noodroute-';
+/** Written by the server, whatever the application says. */
+const SERVER_WRITES = ['Via', 'Route', 'Record-Route', 'RSeq', 'Content-Length'] as const;
+const METHODS = new Set([
+  'INVITE', 'ACK', 'PRACK', 'CANCEL', 'BYE', 'OPTIONS', 'REGISTER', 'INFO', 'UPDATE', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY',
+  'REFER', 'PUBLISH',
+]); // prettier-ignore
+
+/**
+ * Reads the SIP text of an application. Its Content-Length is ignored: srf counts characters. The body is what follows the
+ * first empty line.
+ *
+ * @returns what is wrong, as a sentence for the application.
+ */
+export function readAppText(text: string): AppMessage | string {
+  const split = text.indexOf('\r\n\r\n');
+  const head = split < 0 ? text : text.slice(0, split);
+  const body = split < 0 ? '' : text.slice(split + 4);
+  const parsed = parseMessage(`${withoutLength(head)}\r\n\r\n`);
+  if (!parsed.ok) {
+    return `Invalid message: ${parsed.error}`;
+  }
+  const { message } = parsed;
+  if (message.kind === 'request' && !METHODS.has(message.method)) {
+    return `invalid request-uri: ${message.method} ${message.uri}`;
+  }
+  const kept = message.headers.filter(({ name }) => !isWrittenHere(name));
+  const typed = withContentType(kept, body);
+  if (typed === undefined) {
+    return 'missing content-type';
+  }
+  return { message: { ...message, headers: typed, body }, wishes: wishesOf(message.headers) };
+}
+
+/** Whether a new request may go to this URI: only `sip:` and `sips:` with a host, and no blank in it. */
+export function isSendableUri(text: string): boolean {
+  const uri = parseUri(text);
+  return (uri.scheme === 'sip' || uri.scheme === 'sips') && uri.host !== '' && !/\s/.test(text);
+}
+
+/** `@localhost` in what the application wrote stands for the address that the request leaves from. */
+export function withAddress(headers: readonly Header[], address: string): readonly Header[] {
+  return headers.map((each) =>
+    each.value.includes('localhost') && NAMES_LOCALHOST.some((name) => sameName(name, each.name))
+      ? { name: each.name, value: each.value.replace(/([@:])localhost(?=[>;]|$)/, `$1${address}`) }
+      : each,
+  );
+}
+
+const NAMES_LOCALHOST = ['From', 'To', 'Contact', 'P-Asserted-Identity'] as const;
+
+/** The headers of a response of the application, without those that come from the request. */
+export function responseHeaders(headers: readonly Header[]): readonly Header[] {
+  return withoutHeader(headers, 'Call-ID', 'CSeq', 'From', 'To');
+}
+
+function withoutLength(head: string): string {
+  return head.replaceAll(/\r\n(?:content-length|l)[ \t]*:[^\r\n]*/gi, '');
+}
+
+function isWrittenHere(name: string): boolean {
+  return asciiLower(name).startsWith(OWN_PREFIX) || SERVER_WRITES.some((own) => sameName(own, name));
+}
+
+function withContentType(headers: readonly Header[], body: string): readonly Header[] | undefined {
+  if (body === '' || header(headers, 'Content-Type') !== undefined) {
+    return headers;
+  }
+  return body.startsWith('v=0') ? [...headers, { name: 'Content-Type', value: 'application/sdp' }] : undefined;
+}
+
+function wishesOf(headers: readonly Header[]): Wishes {
+  const t1 = Number(header(headers, 'X-Noodroute-T1'));
+  return { giveUp: header(headers, 'X-Noodroute-Give-Up') !== undefined, t1: t1 > 0 ? t1 : undefined };
+}

@@ -1,0 +1,129 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+import type { Agent } from '../agent/agent.js';
+import { App } from './app.js';
+import type { Order } from './order.js';
+import type { Switchboard } from './switchboard.js';
+
+/** Where applications connect, and what they must show. */
+export interface ControlOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Never to be logged. */
+  readonly secret: string;
+}
+
+/** srf reads the number: from 0.8.2 on it pings. Our applications read the name. */
+const VERSION = 'v0.9.10-noodroute-0.1.0';
+/** An application that has not shown the secret by then is cut off. */
+const AUTHENTICATE_WITHIN_MS = 10_000;
+
+/** The admin port: drachtio's wire protocol over TCP, so that `drachtio-srf` connects unmodified. */
+export class ControlServer {
+  readonly #server: Server;
+  readonly #agent: Agent;
+  readonly #switchboard: Switchboard;
+  readonly #secret: Buffer;
+  readonly #connected = new Set<App>();
+
+  private constructor(agent: Agent, switchboard: Switchboard, secret: string) {
+    this.#agent = agent;
+    this.#switchboard = switchboard;
+    this.#secret = digest(secret);
+    this.#server = createServer((socket) => {
+      const app = new App(
+        socket,
+        (from, order) => {
+          this.#received(from, order);
+        },
+        (gone) => {
+          this.#connected.delete(gone);
+          this.#switchboard.leave(gone);
+        },
+      );
+      this.#connected.add(app);
+      setTimeout(() => {
+        if (!app.authenticated) {
+          app.close();
+        }
+      }, AUTHENTICATE_WITHIN_MS).unref();
+    });
+  }
+
+  /** @throws with `code` EADDRINUSE, `address` and `port` when another program has the port. */
+  static async open(agent: Agent, switchboard: Switchboard, options: ControlOptions): Promise<ControlServer> {
+    const control = new ControlServer(agent, switchboard, options.secret);
+    await new Promise<void>((resolve, reject) => {
+      control.#server.once('error', reject);
+      control.#server.listen(options.port, options.host, () => {
+        control.#server.removeListener('error', reject);
+        control.#server.on('error', () => undefined);
+        resolve();
+      });
+    });
+    return control;
+  }
+
+  async close(): Promise<void> {
+    for (const app of this.#connected) {
+      app.close();
+    }
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  #received(app: App, order: Order): void {
+    if (order.type === 'authenticate') {
+      return this.#authenticate(app, order, order.secret);
+    }
+    if (order.type === 'wrong' || !app.authenticated) {
+      app.reply(order, `NO|${order.type === 'wrong' ? order.why : 'authenticate first'}`);
+      return app.end();
+    }
+    switch (order.type) {
+      case 'route':
+        app.verbs.add(order.verb);
+        return app.reply(order, 'OK');
+      case 'remove_route':
+        app.verbs.delete(order.verb);
+        return app.reply(order, 'OK');
+      case 'ping':
+        return app.reply(order, 'OK|pong');
+      case 'proxy':
+        return app.reply(order, 'NOK|proxy not supported');
+      case 'sip':
+        return this.#carryOut(app, order);
+    }
+  }
+
+  /** A fault of ours costs one message its reply, never the connection. */
+  #carryOut(app: App, order: Order & { readonly type: 'sip' }): void {
+    try {
+      this.#switchboard.carryOut(app, order);
+    } catch (error) {
+      app.reply(order, `NOK|Server error: ${error instanceof Error ? error.message : 'unknown'}`);
+    }
+  }
+
+  #authenticate(app: App, order: Order, secret: string): void {
+    if (!timingSafeEqual(digest(secret), this.#secret)) {
+      app.reply(order, 'NO|incorrect secret');
+      return app.end();
+    }
+    if (!app.authenticated) {
+      app.authenticated = true;
+      this.#switchboard.join(app);
+    }
+    const contacts = this.#agent.transports
+      .map(({ protocol, address, port }) => `${protocol}/${address}:${port}`)
+      .join(',');
+    app.reply(order, `OK|${contacts}|${VERSION}|${contacts}`);
+  }
+}
+
+function digest(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}

@@ -1,0 +1,79 @@
+import { printMessage, type Header, type SipRequest } from '../../sip/message.js';
+import { header, headerValues } from '../../sip/headers.js';
+import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
+import type { RequestClient } from '../agent/request-client.js';
+import type { Peer, Transport } from '../transport/transport.js';
+import { phrase } from '../agent/phrases.js';
+
+/** The time of day, UTC, as drachtio-server writes it: `22:37:37.786000`. */
+function timeOfDay(): string {
+  return `${new Date().toISOString().slice(11, 23)}000`;
+}
+
+/** drachtio's id of a dialog: the tag is that of the request that made it. */
+export function dialogIdOf(callId: string, fromTag: string): string {
+  return `${callId};from-tag=${fromTag}`;
+}
+
+/** A request from the network, outside any dialog: with the socket that it came in on. */
+export function newRequestLine(incoming: IncomingRequest, txnId: string): string {
+  const { address, port } = incoming.transport;
+  return `${networkMeta(incoming)}|${txnId}||${address}|${port}|\r\n${printMessage(incoming.message)}`;
+}
+
+/** Everything else from the network. */
+export function networkLine(incoming: IncomingRequest | IncomingResponse, txnId: string, dialogId: string): string {
+  return `${networkMeta(incoming)}|${txnId}|${dialogId}|\r\n${printMessage(incoming.message)}`;
+}
+
+/** A response that the server made up: it has no source address. */
+export function localResponseLine(
+  sent: SipRequest,
+  status: number,
+  cause: string,
+  txnId: string,
+  dialogId: string,
+): string {
+  const copied = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].flatMap((name): Header[] =>
+    headerValues(sent.headers, name).map((value) => ({ name, value })),
+  );
+  const headers = [...copied, { name: 'Warning', value: `399 noodroute "${cause}"` }];
+  const text = printMessage({ kind: 'response', status, reason: phrase(status), headers, body: '' });
+  return `sip|network|0|udp||0|${timeOfDay()}|${txnId}|${dialogId}|\r\n${text}`;
+}
+
+/** A BYE that the server sent by itself. */
+export function unsolicitedByeLine(dialogId: string, callId: string, reason: string, transport: Transport): string {
+  const text = `BYE sip:placeholder SIP/2.0\r\nCall-ID: ${callId}\r\nCSeq: 1 BYE\r\nReason: SIP;cause=200;text="${reason}"\r\nContent-Length: 0\r\n\r\n`;
+  const { protocol, address, port } = transport;
+  return `sip|application|${text.length}|${protocol}|${address}|${port}|${timeOfDay()}|unsolicited|${dialogId}|\r\n${text}`;
+}
+
+/** The reply to a request of the application: how it left. */
+export function requestSent({ text, transport }: RequestClient, txnId: string): string {
+  const { protocol, address, port } = transport;
+  return `OK|application|${text.length}|${protocol}|${address}|${port}|${timeOfDay()}|${txnId}|Msg sent:|\r\n${text}`;
+}
+
+/** The reply to a CANCEL of the application; `left` says whether it left at once, or waits for a provisional response. */
+export function cancelSent({ request, transport }: RequestClient, left: boolean, txnId: string): string {
+  const number = Number.parseInt(header(request.headers, 'CSeq') ?? '1', 10);
+  const text = `CANCEL ${request.uri} SIP/2.0\r\nCall-ID: ${header(request.headers, 'Call-ID') ?? ''}\r\nCSeq: ${number} CANCEL\r\nContent-Length: 0\r\n\r\n`;
+  const { protocol, address, port } = transport;
+  return `OK|application|${left ? text.length : 0}|${protocol}|${address}|${port}|${timeOfDay()}|${txnId}|Msg sent:|\r\n${text}`;
+}
+
+/** The reply to a response of the application: how it left. */
+export function responseSent(text: string, to: Peer, txnId: string, dialogId: string): string {
+  const { transport, address, port } = to;
+  return `OK|application|${text.length}|${transport}|${address}|${port}|${timeOfDay()}|${txnId}|${dialogId}||Msg sent:|\r\n${text}`;
+}
+
+/** The tag and Call-ID of a request that we sent, as a dialog id. */
+export function dialogIdOfRequest({ headers }: SipRequest, fromTag: string): string {
+  return dialogIdOf(header(headers, 'Call-ID') ?? '', fromTag);
+}
+
+function networkMeta({ size, source }: IncomingRequest | IncomingResponse): string {
+  return `sip|network|${size}|${source.transport}|${source.address}|${source.port}|${timeOfDay()}`;
+}

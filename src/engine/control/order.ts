@@ -1,0 +1,46 @@
+/** What an application asks of the server, in one message of drachtio's wire protocol. */
+export type Order =
+  | { readonly id: string; readonly type: 'authenticate'; readonly secret: string }
+  | { readonly id: string; readonly type: 'route' | 'remove_route'; readonly verb: string }
+  | { readonly id: string; readonly type: 'ping' }
+  | { readonly id: string; readonly type: 'proxy' }
+  | {
+      readonly id: string;
+      readonly type: 'sip';
+      readonly txnId: string;
+      readonly dialogId: string;
+      /** The next hop, where it is not the Request-URI. */
+      readonly routeUrl: string | undefined;
+      readonly text: string;
+    }
+  | { readonly id: string; readonly type: 'wrong'; readonly why: string };
+
+/** Reads a message: tokens between `|` up to the first CR LF, then the SIP text where there is one. */
+export function readOrder(payload: string): Order {
+  const end = payload.indexOf('\r\n');
+  const meta = end < 0 ? payload : payload.slice(0, end);
+  const [id = '', type = '', first = '', second = '', third = ''] = meta.split('|');
+  switch (type) {
+    case 'authenticate':
+      return { id, type, secret: first };
+    case 'route':
+    case 'remove_route':
+      return { id, type, verb: first.toLowerCase() };
+    case 'ping':
+    case 'proxy':
+      return { id, type };
+    case 'sip':
+      return end < 0 || meta.split('|').length < 4
+        ? { id, type: 'wrong', why: 'Invalid message format' }
+        : {
+            id,
+            type,
+            txnId: first,
+            dialogId: second,
+            routeUrl: third === '' ? undefined : third,
+            text: payload.slice(end + 2),
+          };
+    default:
+      return { id, type: 'wrong', why: 'Unknown message type' };
+  }
+}
