@@ -28,6 +28,9 @@ export class EngineStartError extends Error {
   override readonly name = 'EngineStartError';
 }
 
+/** The engine has so long to say what is open. */
+const STATS_WITHIN = ms(1_000);
+
 /** Keeps the embedded engine running as a process of its own. */
 export class EngineProcess {
   readonly #settings: EngineSettings;
@@ -35,6 +38,8 @@ export class EngineProcess {
   readonly #log: Log;
   #child: ChildProcess | undefined;
   #stopping = false;
+  /** Who asked for counts, in order. */
+  #questions: ((stats: unknown) => void)[] = [];
 
   constructor(settings: EngineSettings, clock: Clock, log: Log) {
     this.#settings = settings;
@@ -52,6 +57,20 @@ export class EngineProcess {
     await this.#ready(child);
     child.once('exit', (code, signal) => {
       this.#died(code, signal);
+    });
+  }
+
+  /** What is open in the engine, as plain JSON; undefined where it does not say so in time. */
+  async stats(): Promise<unknown> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(STATS_WITHIN, () => {
+        resolve(undefined);
+      });
+      this.#questions.push((stats) => {
+        timer.cancel();
+        resolve(stats);
+      });
+      this.#child?.stdin?.write('stats\n', () => undefined);
     });
   }
 
@@ -77,11 +96,15 @@ export class EngineProcess {
     const options = contacts.flatMap((contact) => ['--contact', contact]);
     const args = [MAIN, 'engine', '--admin', `${control.host}:${control.port}`, ...options, '--log-level', logLevel];
     // The engine ends with us: it watches the pipe that is its standard input.
-    this.#child = spawn(process.execPath, [...args, '--exit-with-parent'], {
+    const child = spawn(process.execPath, [...args, '--exit-with-parent'], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NOODROUTE_ENGINE_SECRET: secret },
     });
-    return this.#child;
+    // A pipe to a process that has just died is no reason to die too.
+    child.stdin.on('error', () => undefined);
+    this.#questions = [];
+    this.#child = child;
+    return child;
   }
 
   async #ready(child: ChildProcess): Promise<void> {
@@ -99,6 +122,8 @@ export class EngineProcess {
           timer.cancel();
           child.removeAllListeners('exit');
           resolve();
+        } else {
+          this.#questions.shift()?.(statsIn(line));
         }
       });
     });
@@ -128,5 +153,13 @@ export class EngineProcess {
       this.#log.error({ err: messageOf(error) }, 'the SIP engine could not be started again');
       this.#died(null, null);
     });
+  }
+}
+
+function statsIn(line: string): unknown {
+  try {
+    return (JSON.parse(line) as { readonly stats?: unknown }).stats;
+  } catch {
+    return undefined;
   }
 }

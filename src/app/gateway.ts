@@ -109,7 +109,11 @@ export class Gateway {
           ? { ready: true, why: 'calls are accepted' }
           : { ready: false, why: 'the SIP server is not connected' },
       health: () => this.#keeper.snapshot(),
-      stats: async () => ({ openCalls: this.#desk.openCalls, dialogs: this.#server.dialogs }),
+      stats: async () => ({
+        openCalls: this.#desk.openCalls,
+        dialogs: this.#server.dialogs,
+        engine: await this.#engine?.stats(),
+      }),
       recent: (type) => journal.recent(type),
       subscribe: (listener) => journal.subscribe(listener),
     };
