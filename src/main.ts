@@ -8,6 +8,7 @@ import { labGatewayCommand, runCommand } from './cli/run.js';
 const program = new Command('noodroute')
   .description('Emergency call-routing gateway: keeps 112 and 0900-8844 reachable when a carrier disappears.')
   .version('0.1.0')
+  .enablePositionalOptions()
   .showHelpAfterError('(noodroute --help shows what there is)');
 
 program.addCommand(runCommand());

@@ -1,6 +1,314 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/config.js';
+import { messageOf } from '../domain/errors.js';
+import type { LabAddress, LabPlan } from '../lab/plan.js';
 
-/** Placeholder until the laboratory lands. */
+const CONTROL: LabAddress = { address: '127.0.0.1', port: 8081 };
+const LAB_FILE = join('config', 'lab.yaml');
+const SPEECH_FILE = join('config', 'lab', 'speech.wav');
+/** Progress is shown when the start takes longer than this. */
+const PROGRESS_AFTER_MS = 2_000;
+const MOST_CALLS = 10_000;
+
+/** `noodroute lab`: the gateway with simulated carriers and answering points, and orders to a lab that runs. */
 export function labCommand(): Command {
-  return new Command('lab');
+  const lab = new Command('lab')
+    .description('Start the gateway with simulated carriers and answering points around it, all on loopback.')
+    .enablePositionalOptions()
+    .option('--config <file>', 'site file of the lab', LAB_FILE)
+    .addOption(controlOption())
+    .action(async (options: { readonly config: string; readonly control: LabAddress }) => {
+      await start(labFile(options.config), options.control);
+    });
+  // The lab's own processes; nobody types this.
+  const worker = new Command('process').argument('<name...>').action(async () => {
+    const { serveLab } = await import('../lab/worker.js');
+    serveLab();
+  });
+  return lab
+    .addCommand(faultCommand())
+    .addCommand(callCommand())
+    .addCommand(stateCommand())
+    .addCommand(worker, { hidden: true });
+}
+
+function controlOption(): Option {
+  return new Option('--control <address:port>', 'where the lab takes orders')
+    .argParser(loopbackAddress)
+    .default(CONTROL, hostPort(CONTROL));
+}
+
+function faultCommand(): Command {
+  return new Command('fault')
+    .description('Take a simulated carrier away, in one of five ways, or bring it back.')
+    .argument('<carrier>', 'carrier of the lab, such as kpn')
+    .argument('<fault>', 'blackhole, refuse, reject, lie, slow or clear')
+    .option('--trunk <id>', 'only this trunk of the carrier')
+    .addOption(controlOption())
+    .action(
+      async (carrier: string, fault: string, options: { readonly trunk?: string; readonly control: LabAddress }) => {
+        await orFail(async () => setFault(carrier, fault, options));
+      },
+    );
+}
+
+interface CallOptions {
+  readonly count: number;
+  readonly rate: number;
+  readonly hold: number;
+  readonly caller: string;
+  readonly json?: true;
+  readonly control: LabAddress;
+}
+
+function callCommand(): Command {
+  return new Command('call')
+    .description('Call a service as a SIP phone does; exit 1 when a call is not answered.')
+    .argument('<service>', '112, 0900-8844, another number, or a URI such as urn:service:sos')
+    .option('--count <n>', 'calls', numberFrom(1, MOST_CALLS), 1)
+    .option('--rate <n>', 'calls per second', numberFrom(0.01, 100), 1)
+    .option('--hold <ms>', 'how long an answered call lasts', numberFrom(0, 3_600_000), 2_000)
+    .option('--caller <number>', 'number of the caller', callerNumber, '0612345678')
+    .option('--json', 'print one JSON object per call')
+    .addOption(controlOption())
+    .action(async (service: string, options: CallOptions) => {
+      await orFail(async () => call(service, options));
+    });
+}
+
+function stateCommand(): Command {
+  return new Command('state')
+    .description('Show what the simulated carriers and answering points saw.')
+    .option('--json', 'print one JSON object instead of text')
+    .addOption(controlOption())
+    .action(async (options: { readonly json?: true; readonly control: LabAddress }) => {
+      await orFail(async () => {
+        const { labState } = await import('../lab/client.js');
+        const { stateLines } = await import('../lab/lines.js');
+        const state = await labState(options.control);
+        print(options.json === true ? JSON.stringify(state) : stateLines(state).join('\n'));
+      });
+    });
+}
+
+async function setFault(
+  carrier: string,
+  fault: string,
+  { trunk, control }: { readonly trunk?: string; readonly control: LabAddress },
+): Promise<void> {
+  const { FAULTS, isFault } = await import('../lab/faults.js');
+  const { LabClientError, setLabFault } = await import('../lab/client.js');
+  if (!isFault(fault)) {
+    throw new LabClientError(`${fault} is no fault, expected ${FAULTS.join(', ')}`);
+  }
+  await setLabFault(control, carrier, fault, trunk);
+  print(`${trunk ?? carrier}: ${fault === 'clear' ? 'no fault' : fault}`);
+}
+
+async function call(service: string, options: CallOptions): Promise<void> {
+  const { labState } = await import('../lab/client.js');
+  const { placeCalls } = await import('../lab/caller.js');
+  const { resultLine } = await import('../lab/lines.js');
+  const { loadSpeech } = await import('../lab/speech.js');
+  const { sip } = await labState(options.control);
+  const results = await placeCalls(
+    {
+      gateway: loopbackAddress(sip[0] ?? ''),
+      service,
+      caller: options.caller,
+      count: options.count,
+      rate: options.rate,
+      holdMs: options.hold,
+      speech: loadSpeech(packaged(SPEECH_FILE)),
+    },
+    (result) => {
+      print(options.json === true ? JSON.stringify({ service, ...result }) : resultLine(service, result));
+    },
+  );
+  const answered = results.filter((each) => each.answered).length;
+  if (options.json !== true && results.length > 1) {
+    print(`${answered} of ${results.length} calls answered`);
+  }
+  process.exitCode = answered === results.length ? 0 : 1;
+}
+
+async function start(file: string, control: LabAddress): Promise<void> {
+  const config = await loaded(file);
+  const { labPlan } = await import('../lab/plan.js');
+  const { Lab } = await import('../lab/lab.js');
+  const { readContact } = await import('../config/address.js');
+  const plan = orStop(() => labPlan(config.network));
+  const progress = new Progress();
+  const sip = config.sip.contacts.map(readContact).flatMap((contact) => contact ?? []);
+  const lab = new Lab({
+    file,
+    plan,
+    sip: sip.map(({ host, port }) => ({ address: host, port })),
+    engine: { address: config.sip.control.host, port: config.sip.control.port },
+    admin: config.admin,
+    control,
+    speech: packaged(SPEECH_FILE),
+    say: (line) => {
+      print(`${new Date().toTimeString().slice(0, 8)} ${line}`);
+    },
+    progress: progress.update,
+  });
+  endWith(async () => lab.stop());
+  print(introduction(file, config, plan, control).join('\n'));
+  try {
+    await lab.start();
+  } catch (error) {
+    progress.done();
+    fail(messageOf(error));
+  }
+  progress.done();
+  print('noodroute ready');
+}
+
+async function loaded(file: string): Promise<Config> {
+  const { loadConfig, formatProblem } = await import('../config/load.js');
+  const result = loadConfig(file);
+  if (!result.ok) {
+    return fail(result.problems.map(formatProblem).join('\n'));
+  }
+  if (!result.config.lab || result.config.sip.engine !== 'embedded') {
+    return fail(`${file}: the lab needs a site file with "lab: true" and the embedded engine`);
+  }
+  return result.config;
+}
+
+/** What listens where, and how to use it. */
+function introduction(file: string, config: Config, plan: LabPlan, control: LabAddress): readonly string[] {
+  const [contact = ''] = config.sip.contacts;
+  const target = contact.replace(/^sips?:/i, '').replace(/;.*$/, '');
+  const uri = target.replace(/:5060$/, '');
+  const options = hostPort(control) === hostPort(CONTROL) ? '' : ` --control ${hostPort(control)}`;
+  const trunks = plan.carriers.flatMap(({ name, trunks: all }) =>
+    all.map(
+      ({ id, address, port, channels }) => `  ${id.padEnd(10)} ${address}:${port} UDP, ${channels} channels of ${name}`,
+    ),
+  );
+  return [
+    `noodroute lab with ${file}: everything around the gateway is simulated, and nothing leaves this machine`,
+    `  ${'gateway'.padEnd(10)} ${config.sip.contacts.join(', ')}; http://${config.admin.address}:${config.admin.port}`,
+    ...trunks,
+    ...plan.points.map(({ id, name, address, port }) => `  ${id.padEnd(10)} ${address}:${port} UDP, ${name}`),
+    `  ${'control'.padEnd(10)} http://${hostPort(control)}/state`,
+    'call it from a second terminal:',
+    `  sipp -sn uac -s 112 ${target} -m 1`,
+    `  npx noodroute lab call 112${options}`,
+    `  baresip -e "/dial sip:112@${uri}"        (with net_interface ${target.split(':')[0]} in its configuration)`,
+    'take a carrier away, and bring it back (blackhole, refuse, reject, lie, slow, clear):',
+    `  npx noodroute lab fault ${plan.carriers[0]?.id ?? 'CARRIER'} blackhole${options}`,
+  ];
+}
+
+/** Shows what has come up, when it takes long: rewriting one line at a terminal, line by line elsewhere. */
+class Progress {
+  readonly #startedAt = performance.now();
+  #shown = false;
+
+  readonly update = (ready: readonly string[], total: number): void => {
+    if (performance.now() - this.#startedAt < PROGRESS_AFTER_MS || ready.length === total) {
+      return;
+    }
+    const text = `starting: ${ready.length} of ${total} up, the last one ${ready.at(-1) ?? ''}`;
+    this.#shown = process.stdout.isTTY;
+    process.stdout.write(process.stdout.isTTY ? `\r\u001b[2K${text}` : `${text}\n`);
+  };
+
+  readonly done = (): void => {
+    if (this.#shown) {
+      process.stdout.write('\r\u001b[2K');
+    }
+    this.#shown = false;
+  };
+}
+
+/** Ends everything with us: at a signal, or when nobody reads what we print. */
+function endWith(stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = (): void => {
+    if (!stopping) {
+      stopping = true;
+      stop()
+        .catch(() => undefined)
+        .finally(() => process.exit(0));
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, end);
+  }
+  process.stdout.on('error', end);
+}
+
+async function orFail(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    fail(messageOf(error));
+  }
+}
+
+function orStop<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    return fail(messageOf(error));
+  }
+}
+
+/** The file as given, or where it is not there, the one that came with the program. */
+function labFile(file: string): string {
+  return file === LAB_FILE && !existsSync(file) ? packaged(LAB_FILE) : file;
+}
+
+/** A file that came with the program: in the folder with package.json. */
+function packaged(file: string): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) {
+    folder = dirname(folder);
+  }
+  return join(folder, file);
+}
+
+function loopbackAddress(text: string): LabAddress {
+  const [, address, port] = /^(127(?:\.\d{1,3}){3}|localhost):(\d{1,5})$/.exec(text) ?? [];
+  if (address === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    throw new InvalidArgumentError('expected a loopback address and port, such as 127.0.0.1:8081');
+  }
+  return { address: address === 'localhost' ? '127.0.0.1' : address, port: Number(port) };
+}
+
+function numberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`expected a number from ${least} to ${most}`);
+    }
+    return value;
+  };
+}
+
+function callerNumber(text: string): string {
+  if (!/^[\w+.-]{1,40}$/.test(text)) {
+    throw new InvalidArgumentError('expected a number, such as 0612345678');
+  }
+  return text;
+}
+
+function hostPort({ address, port }: LabAddress): string {
+  return `${address}:${port}`;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
 }

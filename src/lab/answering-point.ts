@@ -1,0 +1,285 @@
+import { messageOf } from '../domain/errors.js';
+import { Agent } from '../engine/agent/agent.js';
+import type { AgentDialog, DialogEvents } from '../engine/agent/dialog.js';
+import type { InviteServer } from '../engine/agent/invite-server.js';
+import { realClock, type EngineClock, type EngineTimer } from '../engine/clock.js';
+import type { IncomingRequest } from '../engine/transaction/incoming.js';
+import { parseReasons } from '../sip/reason.js';
+import { parseUri } from '../sip/uri.js';
+import { answerOutsideDialogs, transactionsOf } from './carrier.js';
+import { callKey } from './headers.js';
+import { MediaSession, SDP_TYPE, sdpOf } from './media.js';
+import type { PointPlan } from './plan.js';
+import { RtpStream, type Pacer } from './rtp.js';
+import type { Speech } from './speech.js';
+import { RecentEvents, type PointState, type RtpCounts } from './state.js';
+
+/** How long an answering point rings. */
+const ANSWER_AFTER_MS = 200;
+/** An open call is looked after so often: its carrier may have forgotten it. */
+const AUDIT_EVERY_MS = 10_000;
+
+/** What an answering point needs for its calls. */
+export interface PointTools {
+  readonly speech: Speech;
+  readonly pacer: Pacer;
+  readonly clock?: EngineClock;
+  /** Told of each answer: the key of the call. */
+  answered(callId: string): void;
+}
+
+/** A simulated answering point: rings, answers, speaks and listens until the other side hangs up. */
+export class AnsweringPoint {
+  readonly #plan: PointPlan;
+  readonly #tools: PointTools;
+  readonly #clock: EngineClock;
+  readonly #recent = new RecentEvents();
+  readonly #calls = new Set<AnsweringCall>();
+  readonly #counts = { rings: 0, answers: 0, phantomRings: 0, abandoned: 0 };
+  readonly #pastRtp = { sent: 0, received: 0, receivedBytes: 0 };
+  #agent: Agent | undefined;
+
+  private constructor(plan: PointPlan, tools: PointTools) {
+    this.#plan = plan;
+    this.#tools = tools;
+    this.#clock = tools.clock ?? realClock;
+  }
+
+  /**
+   * Opens the answering point.
+   *
+   * @throws with `code` EADDRINUSE, `address` and `port` when another program has its address.
+   */
+  static async open(plan: PointPlan, tools: PointTools): Promise<AnsweringPoint> {
+    const point = new AnsweringPoint(plan, tools);
+    const { address, port } = plan;
+    point.#agent = await Agent.open(
+      { contacts: [{ address, port }] },
+      {
+        invite: (call) => {
+          point.#invited(call);
+        },
+        request: answerOutsideDialogs,
+      },
+    );
+    return point;
+  }
+
+  state(): PointState {
+    const { id, name, address, port } = this.#plan;
+    const stats = this.#agent?.stats();
+    return {
+      id,
+      name,
+      address: `${address}:${port}`,
+      ...this.#counts,
+      openCalls: this.#calls.size,
+      open: {
+        legs: this.#calls.size,
+        transactions: stats === undefined ? 0 : transactionsOf(stats),
+        dialogs: stats?.dialogs ?? 0,
+      },
+      rtp: [...this.#calls].map(({ rtp }) => rtp).reduce(sumOf, this.#pastRtp),
+      recent: this.#recent.list(),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const call of this.#calls) {
+      call.forget();
+    }
+    await this.#agent?.close();
+  }
+
+  #invited(server: InviteServer): void {
+    const { headers, uri } = server.incoming.message;
+    const callId = callKey(headers);
+    const asked = parseUri(uri);
+    const number = asked.scheme === 'sip' ? (asked.user ?? '') : uri;
+    const note = (what: string): void => {
+      this.#recent.add({ what, callId, number });
+    };
+    const { address } = this.#plan;
+    const call = new AnsweringCall(
+      server,
+      { ...this.#tools, clock: this.#clock, address },
+      {
+        rang: () => {
+          this.#counts.rings += 1;
+          note('rings');
+        },
+        answered: () => {
+          this.#counts.answers += 1;
+          note('answered');
+          this.#tools.answered(callId);
+        },
+        cancelled: (elsewhere) => {
+          this.#counts[elsewhere ? 'phantomRings' : 'abandoned'] += 1;
+          note(elsewhere ? 'phantom ring' : 'abandoned');
+        },
+        over: (why) => {
+          this.#calls.delete(call);
+          const { sent, received, receivedBytes } = sumOf(this.#pastRtp, call.rtp);
+          Object.assign(this.#pastRtp, { sent, received, receivedBytes });
+          note(`over: ${why}`);
+        },
+      },
+    );
+    this.#calls.add(call);
+    call.ring();
+  }
+}
+
+interface AnsweringCallEvents {
+  rang(): void;
+  answered(): void;
+  /** @param elsewhere whether another answering point, or another leg, has the call. */
+  cancelled(elsewhere: boolean): void;
+  over(why: string): void;
+}
+
+interface CallTools extends PointTools {
+  readonly clock: EngineClock;
+  readonly address: string;
+}
+
+/** One call at an answering point. */
+class AnsweringCall {
+  readonly #server: InviteServer;
+  readonly #tools: CallTools;
+  readonly #events: AnsweringCallEvents;
+  #timer: EngineTimer | undefined;
+  #stream: RtpStream | undefined;
+  #dialog: AgentDialog | undefined;
+  #over = false;
+
+  constructor(server: InviteServer, tools: CallTools, events: AnsweringCallEvents) {
+    this.#server = server;
+    this.#tools = tools;
+    this.#events = events;
+    server.attach({
+      cancelled: (cancel) => {
+        this.#cancelled(cancel);
+      },
+    });
+  }
+
+  get rtp(): RtpCounts {
+    return this.#stream?.counts ?? { sent: 0, received: 0, receivedBytes: 0 };
+  }
+
+  /** Rings, and answers in the end. */
+  ring(): void {
+    const { address, speech, pacer, clock } = this.#tools;
+    this.#server.provisional(180, [], '');
+    this.#events.rang();
+    const stream = RtpStream.open(address, speech, pacer);
+    stream.catch((error: unknown) => {
+      this.#end(messageOf(error));
+      this.#server.reject(500);
+    });
+    this.#timer = clock.setTimer(ANSWER_AFTER_MS, () => {
+      stream.then(
+        (opened) => {
+          this.#answer(opened);
+        },
+        () => undefined,
+      );
+    });
+  }
+
+  /** Ends without a word to the other side. */
+  forget(): void {
+    this.#end('forgotten');
+  }
+
+  #answer(stream: RtpStream): void {
+    if (this.#over) {
+      return stream.close();
+    }
+    this.#stream = stream;
+    const session = new MediaSession(stream);
+    const { headers, body } = this.#server.incoming.message;
+    const offer = sdpOf(headers, body);
+    const description = offer === undefined ? session.offer() : session.answer(offer);
+    if (description === undefined) {
+      this.#server.reject(488);
+      return this.#end('no audio that can be spoken here');
+    }
+    this.#dialog = this.#server.accept([SDP_TYPE], description, this.#dialogEvents(session));
+    if (this.#dialog === undefined) {
+      return this.#end('cancelled');
+    }
+    this.#events.answered();
+    this.#auditLater();
+  }
+
+  #dialogEvents(session: MediaSession): DialogEvents {
+    return {
+      acknowledged: ({ message }) => {
+        const answer = sdpOf(message.headers, message.body);
+        if (answer !== undefined) {
+          session.accept(answer);
+        }
+      },
+      request: (request) => {
+        session.serve(request);
+      },
+      ended: (cause) => {
+        this.#end(cause);
+      },
+    };
+  }
+
+  #cancelled(cancel: IncomingRequest): void {
+    const elsewhere = parseReasons(cancel.message.headers).some(
+      ({ protocol, cause }) => protocol === 'SIP' && cause === 200,
+    );
+    if (!this.#over) {
+      this.#events.cancelled(elsewhere);
+      this.#end('cancelled');
+    }
+  }
+
+  /** A carrier that was killed knows nothing of its calls any more: they end here too. */
+  #auditLater(): void {
+    this.#timer = this.#tools.clock.setTimer(AUDIT_EVERY_MS, () => {
+      this.#dialog?.request('OPTIONS', [], '', {
+        response: ({ message }) => {
+          this.#audited(message.status === 481);
+        },
+        failed: (cause) => {
+          this.#audited(cause === 'refused');
+        },
+      });
+    });
+  }
+
+  #audited(isUnknown: boolean): void {
+    if (this.#over) {
+      return;
+    }
+    if (isUnknown) {
+      this.#dialog?.bye();
+      return this.#end('the carrier knows nothing of it');
+    }
+    this.#auditLater();
+  }
+
+  #end(why: string): void {
+    if (!this.#over) {
+      this.#over = true;
+      this.#timer?.cancel();
+      this.#stream?.close();
+      this.#events.over(why);
+    }
+  }
+}
+
+function sumOf(a: RtpCounts, b: RtpCounts): RtpCounts {
+  return {
+    sent: a.sent + b.sent,
+    received: a.received + b.received,
+    receivedBytes: a.receivedBytes + b.receivedBytes,
+  };
+}

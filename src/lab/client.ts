@@ -1,0 +1,37 @@
+import type { Fault } from './faults.js';
+import type { LabAddress } from './plan.js';
+import type { LabState } from './state.js';
+
+/** The lab did not do what was asked. The message is one line for the user. */
+export class LabClientError extends Error {
+  override readonly name = 'LabClientError';
+}
+
+const ANSWER_WITHIN_MS = 10_000;
+
+/** The state of the lab that runs at an address. Throws LabClientError. */
+export async function labState(control: LabAddress): Promise<LabState> {
+  return (await ask(control, '/state', { method: 'GET' })) as LabState;
+}
+
+/** Sets a fault. Throws LabClientError, also when there is no such carrier. */
+export async function setLabFault(control: LabAddress, carrier: string, fault: Fault, trunk?: string): Promise<void> {
+  const body = JSON.stringify({ carrier, fault, ...(trunk === undefined ? {} : { trunk }) });
+  await ask(control, '/faults', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+}
+
+async function ask({ address, port }: LabAddress, path: string, init: RequestInit): Promise<unknown> {
+  const url = `http://${address}:${port}${path}`;
+  let response: Response;
+  try {
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  } catch {
+    throw new LabClientError(`no lab runs on ${address}:${port}: start one with npm start (or say where: --control)`);
+  }
+  const answer: unknown = await response.json().catch(() => undefined);
+  if (!response.ok) {
+    const said = (answer as { readonly error?: unknown } | undefined)?.error;
+    throw new LabClientError(typeof said === 'string' ? said : `${url} says ${response.status}`);
+  }
+  return answer;
+}

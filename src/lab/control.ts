@@ -1,0 +1,86 @@
+import { serve, type ServerType } from '@hono/node-server';
+import { Hono, type Context } from 'hono';
+import { FAULTS, isFault, type Fault } from './faults.js';
+import { isLoopback, type LabAddress } from './plan.js';
+import type { LabState } from './state.js';
+
+/** What the control interface needs of the lab. */
+export interface Controlled {
+  /** Sets a fault on a carrier, or on one of its trunks. Throws OrderError when there is none such. */
+  setFault(carrier: string, fault: Fault, trunk?: string): Promise<void>;
+  /** Takes every fault away. */
+  clear(): Promise<void>;
+  state(): Promise<LabState>;
+}
+
+/** An order that makes no sense: the message says why, in one line. */
+export class OrderError extends Error {
+  override readonly name = 'OrderError';
+}
+
+/**
+ * Starts the lab's control interface:
+ *
+ * - `GET /state`: the carriers with their faults and counts, the answering points, the processes;
+ * - `POST /faults` with `{ "carrier": "kpn", "fault": "blackhole", "trunk": "kpn-a" }`; without `trunk` on all of them;
+ * - `DELETE /faults`: clear everything.
+ *
+ * @returns a function that closes it.
+ * @throws with `code` EADDRINUSE and the like when it cannot listen.
+ */
+export async function startControl(lab: Controlled, where: LabAddress): Promise<() => Promise<void>> {
+  const { fetch } = controlRoutes(lab);
+  const server = await new Promise<ServerType>((resolve, reject) => {
+    const starting = serve({ fetch, hostname: where.address, port: where.port }, () => {
+      resolve(starting);
+    });
+    starting.once('error', reject);
+  });
+  return async () => {
+    await new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+      if ('closeAllConnections' in server) {
+        server.closeAllConnections();
+      }
+    });
+  };
+}
+
+/** The routes of the control interface. */
+export function controlRoutes(lab: Controlled): Hono {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    // A web page that is open in a browser here shall not play with the lab.
+    const host = (context.req.header('host') ?? '').replace(/:\d+$/, '');
+    if (context.req.header('origin') !== undefined || !(isLoopback(host) || host === 'localhost')) {
+      return context.json({ error: 'only for programs on this machine' }, 403);
+    }
+    return next();
+  });
+  app.get('/state', async (context) => context.json(await lab.state()));
+  app.post('/faults', async (context) => setFault(lab, context));
+  app.delete('/faults', async (context) => {
+    await lab.clear();
+    return context.json({ ok: true });
+  });
+  return app;
+}
+
+async function setFault(lab: Controlled, context: Context): Promise<Response> {
+  const order: unknown = await context.req.json().catch(() => undefined);
+  const { carrier, fault, trunk } = (order ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof carrier !== 'string' || typeof fault !== 'string' || !isFault(fault)) {
+    return context.json({ error: `expected {"carrier": ..., "fault": one of ${FAULTS.join(', ')}}` }, 400);
+  }
+  try {
+    await lab.setFault(carrier, fault, typeof trunk === 'string' ? trunk : undefined);
+    return context.json({ ok: true });
+  } catch (error) {
+    if (error instanceof OrderError) {
+      return context.json({ error: error.message }, 404);
+    }
+    throw error;
+  }
+}

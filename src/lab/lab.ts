@@ -1,0 +1,351 @@
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildProcess } from 'node:child_process';
+import type { CallReport } from '../domain/call-report.js';
+import type { HealthChange } from '../domain/health.js';
+import { messageOf } from '../domain/errors.js';
+import { OrderError, startControl, type Controlled } from './control.js';
+import { serverSentEvents, type ServerSentEvent } from './events.js';
+import type { Fault } from './faults.js';
+import { callLine, changeLines } from './lines.js';
+import type { ProcessMessage, StartOrder } from './messages.js';
+import { give } from './orders.js';
+import type { CarrierPlan, LabAddress, LabPlan } from './plan.js';
+import { explainTaken, findTaken, type Endpoint } from './ports.js';
+import { gatewayComplaint } from './log-line.js';
+import { LabStartError, Supervised } from './supervised.js';
+import type { CarrierState, LabState, PointState } from './state.js';
+
+/** What the lab is made of. */
+export interface LabOptions {
+  /** The site file, as the user wrote it. */
+  readonly file: string;
+  readonly plan: LabPlan;
+  /** Where the gateway takes calls. */
+  readonly sip: readonly LabAddress[];
+  /** Where the gateway's embedded engine waits for it. */
+  readonly engine: LabAddress;
+  readonly admin: LabAddress;
+  /** Where the lab itself takes orders. */
+  readonly control: LabAddress;
+  /** WAV file with what the answering points say. */
+  readonly speech: string;
+  /** Takes a line for the user. */
+  readonly say: (line: string) => void;
+  /** A process has come up: the names of those that have, and how many there are. */
+  readonly progress: (ready: readonly string[], total: number) => void;
+}
+
+const RECONNECT_AFTER_MS = 200;
+const EVENTS_WITHIN_MS = 3_000;
+/** Changes of health so close together are one piece of news. */
+const CHANGES_TOGETHER_MS = 20;
+const ANSWERS_REMEMBERED = 1_000;
+
+/** The gateway with a simulated world around it, each part a process of its own. */
+export class Lab implements Controlled {
+  readonly #options: LabOptions;
+  readonly #gateway: Supervised;
+  readonly #psap: Supervised;
+  readonly #carriers: ReadonlyMap<string, Supervised>;
+  /** By trunk. Kept here, so that a carrier that is started again has its faults again. */
+  readonly #faults = new Map<string, Fault>();
+  /** Which answering point answered, by the key of the call. */
+  readonly #answers = new Map<string, string>();
+  readonly #stopped = new AbortController();
+  readonly #changes: HealthChange[] = [];
+  #closeControl: (() => Promise<void>) | undefined;
+  #orders: Promise<void> = Promise.resolve();
+
+  constructor(options: LabOptions) {
+    this.#options = options;
+    this.#gateway = this.#gatewayProcess();
+    this.#psap = this.#process('psap', () => ({
+      role: 'psap',
+      points: options.plan.points,
+      speech: options.speech,
+    }));
+    this.#carriers = new Map(
+      options.plan.carriers.map((plan) => [
+        plan.id,
+        this.#process(`carrier ${plan.id}`, () => ({
+          role: 'carrier',
+          plan,
+          faults: Object.fromEntries(this.#faults),
+        })),
+      ]),
+    );
+  }
+
+  /**
+   * Starts every process; resolves when calls are accepted.
+   *
+   * @throws LabStartError with one line for the user, when all that was started has ended again.
+   */
+  async start(): Promise<void> {
+    const { file, control } = this.#options;
+    const taken = await findTaken(this.#endpoints(), file);
+    if (taken !== undefined) {
+      throw new LabStartError(taken);
+    }
+    try {
+      this.#closeControl = await startControl(this, control).catch((error: unknown) => {
+        throw new LabStartError(explainTaken(controlEndpoint(control), codeOf(error), file));
+      });
+      await this.#startProcesses();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    await this.#followEvents();
+  }
+
+  /** Ends every process, and resolves when they are gone. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all([
+      ...this.#processes().map(async (each) => each.stop()),
+      this.#closeControl?.() ?? Promise.resolve(),
+    ]);
+  }
+
+  /**
+   * Sets a fault on a carrier, or on one of its trunks.
+   *
+   * @throws OrderError when there is no such carrier or trunk.
+   */
+  async setFault(carrier: string, fault: Fault, trunk?: string): Promise<void> {
+    const plan = this.#planOf(carrier);
+    const trunks = plan.trunks.map(({ id }) => id).filter((id) => trunk === undefined || id === trunk);
+    if (trunks.length === 0) {
+      const known = plan.trunks.map(({ id }) => id).join(', ');
+      throw new OrderError(`carrier ${carrier} has no trunk ${trunk}, only ${known}`);
+    }
+    // One after the other: closing and opening sockets takes time.
+    const before = this.#orders;
+    const done = before.then(async () => this.#applyFault(carrier, fault, trunk, trunks));
+    this.#orders = done.catch(() => undefined);
+    await done;
+  }
+
+  /** Takes every fault away. */
+  async clear(): Promise<void> {
+    for (const { id } of this.#options.plan.carriers) {
+      await this.setFault(id, 'clear');
+    }
+  }
+
+  async state(): Promise<LabState> {
+    const { sip, admin, plan } = this.#options;
+    const [points, ...carriers] = await Promise.all([
+      this.#psapState(),
+      ...plan.carriers.map(async (each) => this.#carrierState(each)),
+    ]);
+    return {
+      sip: sip.map(hostPort),
+      admin: `http://${hostPort(admin)}`,
+      gateway: this.#gateway.state,
+      carriers: carriers.flatMap((each) => each ?? []),
+      psaps: points.map((point) => ({ ...point, process: this.#psap.state })),
+    };
+  }
+
+  #processes(): readonly Supervised[] {
+    return [this.#gateway, this.#psap, ...this.#carriers.values()];
+  }
+
+  async #startProcesses(): Promise<void> {
+    const all = this.#processes();
+    const ready: string[] = [];
+    await Promise.all(
+      all.map(async (each) => {
+        await each.start();
+        ready.push(each.name);
+        this.#options.progress(ready, all.length);
+      }),
+    );
+  }
+
+  #endpoints(): readonly Endpoint[] {
+    const { sip, engine, admin, control, plan } = this.#options;
+    return [
+      controlEndpoint(control),
+      ...sip.map((each): Endpoint => ({ ...each, what: 'SIP of the gateway', protocol: 'UDP' })),
+      { ...admin, what: 'admin interface of the gateway', protocol: 'TCP' },
+      { ...engine, what: 'control of the SIP engine', protocol: 'TCP' },
+      ...plan.carriers.flatMap(({ trunks }) =>
+        trunks.map(({ id, address, port }): Endpoint => ({ address, port, what: `trunk ${id}`, protocol: 'UDP' })),
+      ),
+      ...plan.points.map(({ id, address, port }): Endpoint => ({
+        address,
+        port,
+        what: `answering point ${id}`,
+        protocol: 'UDP',
+      })),
+    ];
+  }
+
+  #gatewayProcess(): Supervised {
+    return new Supervised({
+      name: 'gateway',
+      args: ['lab-gateway', this.#options.file],
+      say: this.#options.say,
+      ready: async (child) => saidReady(child),
+      logged: (line) => {
+        const complaint = gatewayComplaint(line);
+        if (complaint !== undefined) {
+          this.#options.say(`gateway: ${complaint}`);
+        }
+      },
+    });
+  }
+
+  #process(name: string, start: () => StartOrder): Supervised {
+    return new Supervised({
+      name,
+      args: ['lab', 'process', name],
+      say: this.#options.say,
+      ready: async (child) => {
+        child.on('message', (message: ProcessMessage) => {
+          this.#heard(message);
+        });
+        await give(child, { type: 'start', start: start() });
+      },
+    });
+  }
+
+  #heard(message: ProcessMessage): void {
+    if (!('answered' in message)) {
+      return;
+    }
+    const { point, callId } = message.answered;
+    this.#answers.set(callId, point);
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > ANSWERS_REMEMBERED && oldest !== undefined) {
+      this.#answers.delete(oldest);
+    }
+  }
+
+  #planOf(carrier: string): CarrierPlan {
+    const { carriers } = this.#options.plan;
+    const plan = carriers.find(({ id }) => id === carrier);
+    if (plan === undefined) {
+      throw new OrderError(`there is no carrier ${carrier}, only ${carriers.map(({ id }) => id).join(', ')}`);
+    }
+    return plan;
+  }
+
+  async #applyFault(
+    carrier: string,
+    fault: Fault,
+    trunk: string | undefined,
+    trunks: readonly string[],
+  ): Promise<void> {
+    for (const id of trunks) {
+      this.#faults.set(id, fault);
+    }
+    const child = this.#carriers.get(carrier)?.child;
+    if (child !== undefined) {
+      await give(child, { type: 'fault', fault, ...(trunk === undefined ? {} : { trunk }) });
+    }
+    const where = trunk === undefined ? `carrier ${carrier}` : `trunk ${trunk} of carrier ${carrier}`;
+    this.#options.say(fault === 'clear' ? `${where}: no fault` : `${where}: fault ${fault}`);
+  }
+
+  async #carrierState({ id }: CarrierPlan): Promise<(CarrierState & { process: Supervised['state'] }) | undefined> {
+    const supervised = this.#carriers.get(id);
+    const child = supervised?.child;
+    const reply = child === undefined ? undefined : await give(child, { type: 'state' }).catch(() => undefined);
+    return supervised === undefined || reply?.type !== 'carrier'
+      ? undefined
+      : { ...reply.state, process: supervised.state };
+  }
+
+  async #psapState(): Promise<readonly PointState[]> {
+    const { child } = this.#psap;
+    const reply = child === undefined ? undefined : await give(child, { type: 'state' }).catch(() => undefined);
+    return reply?.type === 'psap' ? reply.state : [];
+  }
+
+  /** Reads the gateway's events for ever; resolves when the first connection stands. */
+  async #followEvents(): Promise<void> {
+    const opened = new Promise<void>((resolve) => {
+      this.#readEvents(resolve).catch((error: unknown) => {
+        this.#options.say(`the events of the gateway cannot be read: ${messageOf(error)}`);
+      });
+    });
+    await Promise.race([opened, sleep(EVENTS_WITHIN_MS)]);
+  }
+
+  async #readEvents(opened: () => void): Promise<void> {
+    const { signal } = this.#stopped;
+    const url = `http://${hostPort(this.#options.admin)}/events`;
+    while (!signal.aborted) {
+      try {
+        for await (const event of serverSentEvents(url, signal, opened)) {
+          this.#report(event);
+        }
+      } catch {
+        // The gateway is gone, or we stop: its process says so.
+      }
+      await sleep(RECONNECT_AFTER_MS);
+    }
+  }
+
+  #report({ event, data }: ServerSentEvent): void {
+    if (event === 'call') {
+      const report = JSON.parse(data) as CallReport;
+      this.#sayChanges();
+      this.#options.say(callLine(report, this.#answeredBy(report)));
+    } else if (event === 'health') {
+      this.#changes.push(JSON.parse(data) as HealthChange);
+      setTimeout(() => {
+        this.#sayChanges();
+      }, CHANGES_TOGETHER_MS);
+    }
+  }
+
+  #sayChanges(): void {
+    changeLines(this.#changes.splice(0)).forEach((line) => {
+      this.#options.say(line);
+    });
+  }
+
+  /** As the answering point says; where the trunk carries no call identifier, as the dial plan says. */
+  #answeredBy({ callId, attempts }: CallReport): string | undefined {
+    const answered = attempts.find(({ outcome }) => outcome === 'answered');
+    const { carriers, points } = this.#options.plan;
+    const dialled = carriers
+      .flatMap(({ trunks }) => trunks)
+      .find(({ id }) => id === answered?.trunk)
+      ?.numbers.find(({ number }) => number === answered?.number)?.point;
+    const said = this.#answers.get(callId);
+    const point = points.find(({ id }) => id === said) ?? dialled;
+    return point === undefined ? undefined : `${point.id} (${point.name})`;
+  }
+}
+
+function controlEndpoint(control: LabAddress): Endpoint {
+  return { ...control, what: 'control of the lab', protocol: 'TCP' };
+}
+
+function hostPort({ address, port }: LabAddress): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
+}
+
+/** The gateway prints one line when it takes calls. */
+async function saidReady(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve) => {
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (line.includes('"ready":true')) {
+          resolve();
+        }
+      });
+    }
+  });
+}

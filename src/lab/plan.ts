@@ -1,0 +1,134 @@
+import type { CarrierId, DestinationId, TrunkId } from '../domain/ids.js';
+import type { Network, Trunk } from '../domain/network.js';
+
+/** A local address and port. */
+export interface LabAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** An answering point that rings when its numbers are dialled on a trunk. */
+export interface PointPlan extends LabAddress {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** A number that can be dialled on a trunk, and the answering point behind it. */
+export interface NumberPlan {
+  readonly number: string;
+  readonly point: PointPlan;
+}
+
+/** A trunk of a simulated carrier. */
+export interface TrunkPlan extends LabAddress {
+  readonly id: string;
+  readonly channels: number;
+  /** A mobile network shows the number of its SIM in place of the caller's, and carries nothing beside the voice. */
+  readonly hidesCaller: boolean;
+  readonly numbers: readonly NumberPlan[];
+}
+
+/** A simulated carrier: one process. */
+export interface CarrierPlan {
+  readonly id: string;
+  readonly name: string;
+  readonly trunks: readonly TrunkPlan[];
+}
+
+/** Everything around the gateway that the lab simulates. */
+export interface LabPlan {
+  readonly carriers: readonly CarrierPlan[];
+  readonly points: readonly PointPlan[];
+}
+
+/** The network cannot be simulated on this machine. The message says why. */
+export class LabPlanError extends Error {
+  override readonly name = 'LabPlanError';
+}
+
+const SIP_PORT = 5060;
+/** Answering points stand in a block of their own, so many blocks behind the trunks' last one: 127.0.40.x, 127.0.50.x. */
+const BLOCK_STEP = 10;
+const BLOCKS = 256;
+
+/**
+ * Derives the simulated carriers and answering points from the network that the gateway is given: each carrier with the
+ * addresses and channels of its trunks, each destination on an address of its own.
+ *
+ * @throws LabPlanError when a trunk is not on a loopback address.
+ */
+export function labPlan(network: Network): LabPlan {
+  const trunks = [...network.trunks.values()];
+  const outside = trunks.find(({ address }) => !isLoopback(address.host));
+  if (outside !== undefined) {
+    throw new LabPlanError(`trunk ${outside.id} is at ${outside.address.host}: the lab uses loopback addresses only`);
+  }
+  const points = planPoints(network, trunks);
+  return {
+    points: [...points.values()],
+    carriers: [...network.carriers.values()].flatMap(({ id, name }) => planCarrier(id, name, network, points)),
+  };
+}
+
+/** Whether packets to this address never leave the machine. Names are not accepted. */
+export function isLoopback(address: string): boolean {
+  return /^127(?:\.\d{1,3}){3}$/.test(address);
+}
+
+function planPoints(network: Network, trunks: readonly Trunk[]): ReadonlyMap<DestinationId, PointPlan> {
+  const block = freeBlock(trunks);
+  const used = new Set(network.routes.map(({ destination }) => destination));
+  const destinations = [...network.destinations.values()].filter(({ id }) => used.has(id));
+  return new Map(
+    destinations.map(({ id, name }, index) => [id, { id, name, address: `${block}.${index + 1}`, port: SIP_PORT }]),
+  );
+}
+
+/** Such as `127.0.50`: behind the block of the highest trunk, in no trunk's block. */
+function freeBlock(trunks: readonly Trunk[]): string {
+  const blocks = trunks.map(({ address }) => address.host.split('.').slice(0, 3).map(Number));
+  const net = blocks[0]?.[1] ?? 0;
+  const taken = new Set(blocks.filter((block) => block[1] === net).map((block) => block[2] ?? 0));
+  const first = Math.max(0, ...taken) + BLOCK_STEP;
+  const candidates = Array.from({ length: BLOCKS }, (_, step) => (first + step) % BLOCKS);
+  const free = candidates.find((candidate) => candidate !== 0 && !taken.has(candidate));
+  if (free === undefined) {
+    throw new LabPlanError('the trunks leave no loopback block for the answering points');
+  }
+  return `127.${net}.${free}`;
+}
+
+function planCarrier(
+  id: CarrierId,
+  name: string,
+  network: Network,
+  points: ReadonlyMap<DestinationId, PointPlan>,
+): readonly CarrierPlan[] {
+  const trunks = [...network.trunks.values()].filter(({ carrier }) => carrier === id);
+  if (trunks.length === 0) {
+    return [];
+  }
+  return [{ id, name, trunks: trunks.map((trunk) => planTrunk(trunk, network, points)) }];
+}
+
+function planTrunk(trunk: Trunk, network: Network, points: ReadonlyMap<DestinationId, PointPlan>): TrunkPlan {
+  return {
+    id: trunk.id,
+    address: trunk.address.host,
+    port: trunk.address.port,
+    channels: trunk.channels,
+    hidesCaller: trunk.kind === 'mobile',
+    numbers: numbersOf(trunk.id, network, points),
+  };
+}
+
+function numbersOf(
+  trunk: TrunkId,
+  network: Network,
+  points: ReadonlyMap<DestinationId, PointPlan>,
+): readonly NumberPlan[] {
+  return network.routes.flatMap(({ trunk: over, number, destination }) => {
+    const point = points.get(destination);
+    return over === trunk && point !== undefined ? [{ number, point }] : [];
+  });
+}
