@@ -139,7 +139,7 @@ export class EngineProcess {
     if (this.#stopping) {
       return;
     }
-    this.#log.error({ code, signal }, 'the SIP engine died and is started again');
+    this.#log.error({ code, signal }, `the SIP engine died (${signal ?? `exit code ${code}`}) and is started again`);
     this.#clock.setTimer(RESTART_AFTER, () => {
       this.#restart();
     });
