@@ -60,7 +60,7 @@ export async function startRawPeer(
 }
 
 /** The header lines of that name, whole. */
-export function lines(message: string, name: string): readonly string[] {
+function lines(message: string, name: string): readonly string[] {
   const head = message.slice(0, message.indexOf('\r\n\r\n'));
   return head.split('\r\n').filter((line) => line.toLowerCase().startsWith(`${name.toLowerCase()}:`));
 }
