@@ -33,8 +33,14 @@ export class NonInviteServerTransaction extends Machine<NonInviteServerState> {
     });
   }
 
+  /** Whether a final response has been sent. */
   get answered(): boolean {
     return this.state === 'completed' || this.state === 'terminated';
+  }
+
+  /** Whether somebody works on it. */
+  get open(): boolean {
+    return !this.answered;
   }
 
   /** The request came again: the last response goes out again. */
