@@ -45,7 +45,7 @@ export class NonInviteServerTransaction extends Machine<NonInviteServerState> {
 
   /** The request came again: the last response goes out again. */
   repeated(): void {
-    if (this.#last !== undefined) {
+    if (this.#last !== undefined && this.state !== 'terminated') {
       this.#user.transmit(this.#last);
     }
   }
