@@ -93,6 +93,14 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
     }
   }
 
+  /** The request cannot be sent: instead of a start, the transaction ends in the next turn of the event loop. */
+  endUnsent(then: () => void): void {
+    this.arm('unsent', 0, () => {
+      this.terminate();
+      then();
+    });
+  }
+
   /** Ends the transaction at once, without a word to its user. */
   terminate(): void {
     if (this.state !== 'terminated') {

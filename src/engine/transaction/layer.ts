@@ -21,7 +21,7 @@ import { addVia, bareResponse, cancelOf, failureAck, newBranch } from './own-mes
 export { newTag, responseTo, type ResponseParts } from './own-messages.js';
 
 /** Why a final response was made here, and not by the peer. */
-export type LocalCause = 'timeout' | 'refused';
+export type LocalCause = 'timeout' | 'refused' | 'too large';
 
 /** What the sender of a request hears. */
 export interface ClientUser {
@@ -118,7 +118,7 @@ export class TransactionLayer implements TransportEvents {
   readonly #byPeer = new Map<string, Set<ClientEntry>>();
   /** The first request with a Call-ID, CSeq and From tag, by these: the key of its transaction. */
   readonly #firsts = new Map<string, string>();
-  /** Messages that could not be understood, by what was wrong. */
+  /** Messages that could not be understood, or not be sent, by what was wrong. */
   readonly discarded = new Map<string, number>();
   /** Messages that break the grammar and could be understood all the same, by what was wrong. */
   readonly forgiven = new Map<string, number>();
@@ -163,7 +163,7 @@ export class TransactionLayer implements TransportEvents {
         transport.send(text, peer);
       },
       acknowledge: (to) => {
-        transport.send(printMessage(failureAck(withVia, to)), peer);
+        this.#send(printMessage(failureAck(withVia, to)), peer, transport);
       },
       cancel: () => {
         this.#startNonInvite(cancelOf(withVia, reasons), branch, peer, transport, NOBODY, false);
@@ -178,7 +178,7 @@ export class TransactionLayer implements TransportEvents {
       },
     });
     this.#addClient(`${branch} INVITE`, machine, peer, user, false);
-    machine.start();
+    this.#start(machine, text, transport, user);
     return {
       request: withVia,
       peer,
@@ -203,7 +203,7 @@ export class TransactionLayer implements TransportEvents {
   /** Sends an ACK of a 2xx, which is no transaction; the Via is added here. */
   sendAck(request: SipRequest, peer: Peer, transport: Transport): string {
     const text = printMessage(addVia(request, transport, newBranch()));
-    transport.send(text, peer);
+    this.#send(text, peer, transport);
     return text;
   }
 
@@ -221,6 +221,26 @@ export class TransactionLayer implements TransportEvents {
         entry.refused();
       });
     }
+  }
+
+  /** Sends what nobody waits for an answer to. */
+  #send(text: string, to: Peer, transport: Transport): void {
+    if (isTooLarge(text, transport)) {
+      count(this.discarded, 'too large');
+    } else {
+      transport.send(text, to);
+    }
+  }
+
+  #start(machine: ClientEntry['machine'], text: string, transport: Transport, user: ClientUser): void {
+    if (!isTooLarge(text, transport)) {
+      return machine.start();
+    }
+    machine.endUnsent(() => {
+      this.#guard(() => {
+        user.failed('too large');
+      });
+    });
   }
 
   /** A fault of ours or of the layer above must not take the process down, nor the other calls in it. */
@@ -265,7 +285,7 @@ export class TransactionLayer implements TransportEvents {
   #refuseUnseen(request: SipRequest, from: Peer, transport: Transport, status: number, reason: string): void {
     const incoming = readIncoming(request, from, transport, 0);
     if (typeof incoming !== 'string' && isRequest(incoming) && request.method !== 'ACK') {
-      transport.send(printMessage(bareResponse(incoming, status, reason)), responsePeer(incoming));
+      this.#send(printMessage(bareResponse(incoming, status, reason)), responsePeer(incoming), transport);
     }
   }
 
@@ -366,7 +386,7 @@ export class TransactionLayer implements TransportEvents {
     const peer = responsePeer(incoming);
     const machine = new InviteServerTransaction(this.#clock, this.#timers, {
       transmit: (text) => {
-        incoming.transport.send(text, peer);
+        this.#send(text, peer, incoming.transport);
       },
       notAcknowledged: () => {
         this.#guard(() => {
@@ -395,7 +415,7 @@ export class TransactionLayer implements TransportEvents {
     const peer = responsePeer(incoming);
     const machine = new NonInviteServerTransaction(this.#clock, this.#timers, {
       transmit: (text) => {
-        incoming.transport.send(text, peer);
+        this.#send(text, peer, incoming.transport);
       },
       terminated: () => {
         this.#removeServer(key, incoming);
@@ -446,7 +466,7 @@ export class TransactionLayer implements TransportEvents {
       },
     });
     this.#addClient(key, machine, peer, user, isProbe);
-    machine.start();
+    this.#start(machine, text, transport, user);
     return { request, peer, transport, text };
   }
 
@@ -504,6 +524,10 @@ function forgivable(parsed: ParseResult & { readonly ok: false }): SipMessage | 
 /** What was wrong, without the words of the sender. */
 function kindOf(error: string): string {
   return [BAD_HEADER, BAD_VERSION].find((kind) => error.startsWith(kind)) ?? error;
+}
+
+function isTooLarge(text: string, transport: Transport): boolean {
+  return text.length > (transport.largest ?? Infinity);
 }
 
 function count(kinds: Map<string, number>, kind: string): void {

@@ -57,6 +57,14 @@ export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
     return true;
   }
 
+  /** The request cannot be sent: instead of a start, the transaction ends in the next turn of the event loop. */
+  endUnsent(then: () => void): void {
+    this.arm('unsent', 0, () => {
+      this.terminate();
+      then();
+    });
+  }
+
   /** Ends the transaction at once, without a word to its user. */
   terminate(): void {
     if (this.state !== 'terminated') {
