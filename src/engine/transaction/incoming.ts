@@ -1,7 +1,8 @@
-import { cseq, header } from '../../sip/headers.js';
+import { cseq, header, sameName, splitList, type Header } from '../../sip/headers.js';
 import type { SipMessage, SipRequest, SipResponse } from '../../sip/message.js';
 import { tagOf } from '../../sip/name-addr.js';
-import { parseVia, printVia, type Via } from '../../sip/via.js';
+import { paramName, splitParams } from '../../sip/params.js';
+import { parseVia, type Via } from '../../sip/via.js';
 import type { Peer, Transport } from '../transport/transport.js';
 
 /** What every message needs to be matched, read once. */
@@ -36,12 +37,12 @@ export type Unusable = 'no Via' | 'no Call-ID' | 'no CSeq' | 'no From' | 'no To'
  *
  * @returns what is missing, when the message cannot be matched.
  */
-export function readIncoming<M extends SipMessage>(
-  message: M,
+export function readIncoming(
+  message: SipMessage,
   source: Peer,
   transport: Transport,
   size: number,
-): (Matched & { readonly message: M }) | Unusable {
+): IncomingRequest | IncomingResponse | Unusable {
   const { headers } = message;
   const topVia = header(headers, 'Via');
   const via = topVia === undefined ? undefined : parseVia(firstOf(topVia));
@@ -49,7 +50,7 @@ export function readIncoming<M extends SipMessage>(
   const sequence = cseq(headers);
   const from = header(headers, 'From');
   const to = header(headers, 'To');
-  if (via === undefined || topVia === undefined) {
+  if (via === undefined) {
     return 'no Via';
   }
   if (callId === undefined || callId === '') {
@@ -64,9 +65,7 @@ export function readIncoming<M extends SipMessage>(
   if (to === undefined) {
     return 'no To';
   }
-  const seen = message.kind === 'request' ? { ...message, headers: noteSource(message, topVia, via, source) } : message;
-  return {
-    message: seen,
+  const matched: Matched = {
     via,
     branch: via.params.get('branch') ?? '',
     callId,
@@ -77,35 +76,39 @@ export function readIncoming<M extends SipMessage>(
     transport,
     size,
   };
+  return message.kind === 'request'
+    ? { ...matched, message: { ...message, headers: noteSource(message.headers, source) } }
+    : { ...matched, message };
+}
+
+/** Whether a message that came in is a request. */
+export function isRequest(incoming: IncomingRequest | IncomingResponse): incoming is IncomingRequest {
+  return incoming.message.kind === 'request';
 }
 
 function firstOf(value: string): string {
-  const comma = value.indexOf(',');
-  return comma < 0 ? value : value.slice(0, comma);
+  return value.includes(',') ? (splitList(value)[0] ?? '') : value;
 }
 
-/** RFC 3581 4: the address and port that the request really came from. */
-function noteSource(request: SipRequest, topVia: string, via: Via, source: Peer): SipRequest['headers'] {
-  const params = new Map(via.params);
-  params.set('received', source.address);
-  if (params.has('rport')) {
-    params.set('rport', String(source.port));
-  }
-  const comma = topVia.indexOf(',');
-  const value = printVia({ ...via, params }) + (comma < 0 ? '' : topVia.slice(comma));
-  let done = false;
-  return request.headers.map((each) => {
-    if (done || !(each.name.length === 1 ? each.name.toLowerCase() === 'v' : each.name.toLowerCase() === 'via')) {
-      return each;
-    }
-    done = true;
-    return { name: 'Via', value };
-  });
+/** RFC 3581 4: the address and port that the request really came from, in its top Via. */
+function noteSource(headers: readonly Header[], source: Peer): readonly Header[] {
+  const top = headers.findIndex(({ name }) => sameName(name, 'Via'));
+  return headers.map((each, at) => (at === top ? { name: 'Via', value: withSource(each.value, source) } : each));
+}
+
+/** Every other parameter stays byte for byte: peers compare their branch with what comes back. */
+function withSource(topVia: string, source: Peer): string {
+  const [first = '', ...others] = topVia.includes(',') ? splitList(topVia) : [topVia];
+  const [head = '', ...params] = splitParams(first);
+  const kept = params
+    .filter((param) => param !== '' && paramName(param) !== 'received')
+    .map((param) => (paramName(param) === 'rport' ? `rport=${source.port}` : param));
+  return [[head, ...kept, `received=${source.address}`].join(';'), ...others].join(', ');
 }
 
 /** Where a response to a request goes (RFC 3261 18.2.2, RFC 3581 4). */
 export function responsePeer(request: IncomingRequest): Peer {
   const { via, source } = request;
   const port = via.params.has('rport') ? source.port : (via.port ?? 5060);
-  return { address: source.address, port, transport: 'udp' };
+  return { address: source.address, port, transport: source.transport };
 }

@@ -10,6 +10,8 @@ export interface InviteClientUser {
   transmit(): void;
   /** Sends the ACK of a failure (RFC 3261 17.1.1.3). */
   acknowledge(toHeader: string): void;
+  /** Sends the CANCEL, at most once (RFC 3261 9.1). */
+  cancel(): void;
   /** Nothing came within 64*T1. */
   timedOut(): void;
   terminated(): void;
@@ -27,6 +29,8 @@ const LEGAL = {
 export class InviteClientTransaction extends Machine<InviteClientState> {
   readonly #timers: TimerTable;
   readonly #user: InviteClientUser;
+  #givenUp = false;
+  #cancelled = false;
 
   constructor(clock: EngineClock, timers: TimerTable, user: InviteClientUser) {
     super(clock, 'calling', LEGAL);
@@ -35,26 +39,35 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
   }
 
   start(): void {
-    this.#user.transmit();
     this.#resendAfter(this.#timers.t1);
-    this.arm('B', this.#timers.t1x64, () => {
-      this.#user.timedOut();
-      this.terminate();
-    });
+    this.#timeOutAfter64T1('B');
+    this.#user.transmit();
   }
 
-  /** Stops the resends. The transaction stays for what is still on its way: it ends by timer B at the latest. */
+  /**
+   * Stops the resends of an INVITE that nobody has answered. The transaction stays for what is still on its way: timer B
+   * starts anew, since the last copy may have left just now.
+   */
   stopResending(): void {
-    this.disarm('A');
+    if (this.state === 'calling' && !this.#givenUp) {
+      this.#givenUp = true;
+      this.disarm('A');
+      this.#timeOutAfter64T1('B');
+    }
   }
 
-  /** A final response must come within 64*T1 of our CANCEL, else the transaction is over (RFC 3261 9.1). */
-  cancelled(): void {
+  /**
+   * Cancels the INVITE: now, when a provisional response has come, else as soon as one comes (RFC 3261 9.1). A final response
+   * must follow within 64*T1, else the transaction is over.
+   */
+  cancel(): void {
+    if (this.#cancelled) {
+      return;
+    }
+    this.#cancelled = true;
+    this.stopResending();
     if (this.state === 'proceeding') {
-      this.arm('cancel', this.#timers.t1x64, () => {
-        this.#user.timedOut();
-        this.terminate();
-      });
+      this.#sendCancel();
     }
   }
 
@@ -80,7 +93,15 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
     }
   }
 
-  /** The message could not be sent: the transaction is over, and its user knows. */
+  /** The request cannot be sent: instead of a start, the transaction ends in the next turn of the event loop. */
+  endUnsent(then: () => void): void {
+    this.arm('unsent', 0, () => {
+      this.terminate();
+      then();
+    });
+  }
+
+  /** Ends the transaction at once, without a word to its user. */
   terminate(): void {
     if (this.state !== 'terminated') {
       this.transition('terminated');
@@ -95,6 +116,9 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
       this.disarm('B');
       if (this.state === 'calling') {
         this.transition('proceeding');
+        if (this.#cancelled) {
+          this.#sendCancel();
+        }
       }
       return true;
     }
@@ -107,17 +131,29 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
       return true;
     }
     this.transition('completed');
-    this.#user.acknowledge(toHeader);
     this.arm('D', this.#timers.timerD, () => {
       this.terminate();
     });
+    this.#user.acknowledge(toHeader);
     return true;
   }
 
   #resendAfter(delay: number): void {
     this.arm('A', delay, () => {
-      this.#user.transmit();
       this.#resendAfter(delay * 2);
+      this.#user.transmit();
+    });
+  }
+
+  #sendCancel(): void {
+    this.#timeOutAfter64T1('cancel');
+    this.#user.cancel();
+  }
+
+  #timeOutAfter64T1(name: 'B' | 'cancel'): void {
+    this.arm(name, this.#timers.t1x64, () => {
+      this.terminate();
+      this.#user.timedOut();
     });
   }
 }

@@ -42,6 +42,11 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
     return this.state !== 'proceeding';
   }
 
+  /** Whether a call hangs on it: not answered yet, or answered with a 2xx. */
+  get open(): boolean {
+    return this.state === 'proceeding' || this.state === 'accepted';
+  }
+
   /** The INVITE came again: the last response goes out again. */
   repeated(): void {
     if (this.#last !== undefined && (this.state === 'proceeding' || this.state === 'completed')) {
@@ -77,8 +82,10 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
 
   /** The ACK of a 2xx, which the dialog saw. */
   acceptedAcknowledged(): void {
-    this.#acknowledged = true;
-    this.disarm('2xx');
+    if (this.state === 'accepted') {
+      this.#acknowledged = true;
+      this.disarm('2xx');
+    }
   }
 
   terminate(): void {
@@ -111,10 +118,10 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
 
   #resendAfter(name: 'G' | '2xx', delay: number): void {
     this.arm(name, delay, () => {
+      this.#resendAfter(name, Math.min(delay * 2, this.#timers.t2));
       if (this.#last !== undefined) {
         this.#user.transmit(this.#last);
       }
-      this.#resendAfter(name, Math.min(delay * 2, this.#timers.t2));
     });
   }
 }

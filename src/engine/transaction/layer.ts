@@ -1,17 +1,27 @@
-import { randomBytes } from 'node:crypto';
-import { header, headerValues, setHeader, withoutHeader } from '../../sip/headers.js';
-import { parseMessage, printMessage, type Header, type SipRequest, type SipResponse } from '../../sip/message.js';
+import { header } from '../../sip/headers.js';
+import {
+  parseMessage,
+  printMessage,
+  type Header,
+  type ParseResult,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
 import { peerKey, type Peer, type Transport, type TransportEvents } from '../transport/transport.js';
-import { readIncoming, responsePeer, type IncomingRequest, type IncomingResponse } from './incoming.js';
+import { isRequest, readIncoming, responsePeer, type IncomingRequest, type IncomingResponse } from './incoming.js';
 import { InviteClientTransaction } from './invite-client.js';
 import { InviteServerTransaction } from './invite-server.js';
 import { NonInviteClientTransaction } from './non-invite-client.js';
 import { NonInviteServerTransaction } from './non-invite-server.js';
+import { addVia, bareResponse, cancelOf, failureAck, newBranch } from './own-messages.js';
+
+export { newTag, responseTo, type ResponseParts } from './own-messages.js';
 
 /** Why a final response was made here, and not by the peer. */
-export type LocalCause = 'timeout' | 'refused';
+export type LocalCause = 'timeout' | 'refused' | 'too large';
 
 /** What the sender of a request hears. */
 export interface ClientUser {
@@ -32,7 +42,10 @@ export interface ClientHandle {
 export interface InviteHandle extends ClientHandle {
   /** Stops the resends at once; the transaction stays for what is still on its way. */
   stopResending(): void;
-  /** Sends CANCEL. Only allowed once a provisional response came (RFC 3261 9.1). */
+  /**
+   * Cancels the INVITE, once. The CANCEL leaves when a provisional response has come (RFC 3261 9.1): now, or with the first
+   * one; until then nothing is resent. After a final response it does nothing.
+   */
   cancel(extra: readonly Header[]): void;
 }
 
@@ -61,7 +74,7 @@ export interface LayerUser {
   cancel(handle: ServerHandle, invite: InviteServerHandle): void;
   /** Our 2xx was never acknowledged. */
   notAcknowledged(invite: InviteServerHandle): void;
-  /** A 2xx to an INVITE whose transaction is gone. */
+  /** A 2xx to an INVITE whose transaction is gone, or had a failure already. */
   strayAnswer(response: IncomingResponse): void;
 }
 
@@ -76,7 +89,6 @@ export interface TransactionCounts {
 }
 
 interface ClientEntry {
-  readonly kind: 'invite' | 'other';
   readonly machine: InviteClientTransaction | NonInviteClientTransaction;
   readonly peer: Peer;
   readonly isProbe: boolean;
@@ -89,7 +101,12 @@ interface ServerEntry {
   readonly handle: ServerHandle;
   readonly machine: InviteServerTransaction | NonInviteServerTransaction;
   readonly isProbe: boolean;
+  /** Answered here; the layer above never saw it. */
+  readonly isOwn: boolean;
 }
+
+/** No more kinds of bad messages than this are told apart. */
+const KINDS_AT_MOST = 1_000;
 
 /** Matches messages to transactions and makes new ones (RFC 3261 17). */
 export class TransactionLayer implements TransportEvents {
@@ -99,8 +116,12 @@ export class TransactionLayer implements TransportEvents {
   readonly #clients = new Map<string, ClientEntry>();
   readonly #servers = new Map<string, ServerEntry>();
   readonly #byPeer = new Map<string, Set<ClientEntry>>();
-  /** Messages that could not be understood, by what was wrong. */
+  /** The first request with a Call-ID, CSeq and From tag, by these: the key of its transaction. */
+  readonly #firsts = new Map<string, string>();
+  /** Messages that could not be understood, or not be sent, by what was wrong. */
   readonly discarded = new Map<string, number>();
+  /** Messages that break the grammar and could be understood all the same, by what was wrong. */
+  readonly forgiven = new Map<string, number>();
 
   constructor(clock: EngineClock, timers: TimerTable, user: LayerUser) {
     this.#clock = clock;
@@ -136,22 +157,28 @@ export class TransactionLayer implements TransportEvents {
     const branch = newBranch();
     const withVia = addVia(request, transport, branch);
     const text = printMessage(withVia);
+    let reasons: readonly Header[] = [];
     const machine = new InviteClientTransaction(this.#clock, this.#timers, {
       transmit: () => {
         transport.send(text, peer);
       },
       acknowledge: (to) => {
-        transport.send(printMessage(failureAck(withVia, to)), peer);
+        this.#send(printMessage(failureAck(withVia, to)), peer, transport);
+      },
+      cancel: () => {
+        this.#startNonInvite(cancelOf(withVia, reasons), branch, peer, transport, NOBODY, false);
       },
       timedOut: () => {
-        user.failed('timeout');
+        this.#guard(() => {
+          user.failed('timeout');
+        });
       },
       terminated: () => {
         this.#removeClient(`${branch} INVITE`);
       },
     });
-    this.#addClient(`${branch} INVITE`, 'invite', machine, peer, user, false);
-    machine.start();
+    this.#addClient(`${branch} INVITE`, machine, peer, user, false);
+    this.#start(machine, text, transport, user);
     return {
       request: withVia,
       peer,
@@ -161,8 +188,8 @@ export class TransactionLayer implements TransportEvents {
         machine.stopResending();
       },
       cancel: (extra) => {
-        machine.cancelled();
-        this.#sendCancel(withVia, branch, peer, transport, extra);
+        reasons = extra;
+        machine.cancel();
       },
     };
   }
@@ -176,70 +203,102 @@ export class TransactionLayer implements TransportEvents {
   /** Sends an ACK of a 2xx, which is no transaction; the Via is added here. */
   sendAck(request: SipRequest, peer: Peer, transport: Transport): string {
     const text = printMessage(addVia(request, transport, newBranch()));
-    transport.send(text, peer);
+    this.#send(text, peer, transport);
     return text;
   }
 
   received(text: string, from: Peer, transport: Transport): void {
-    try {
+    this.#guard(() => {
       this.#read(text, from, transport);
-    } catch (error) {
-      this.#discard(`fault: ${error instanceof Error ? error.message : 'unknown'}`);
+    });
+  }
+
+  /** Ends what was sent to this peer and has no response yet. */
+  refused(peer: Peer): void {
+    const unheard = [...(this.#byPeer.get(peerKey(peer)) ?? [])].filter(({ heard }) => !heard);
+    for (const entry of unheard) {
+      this.#guard(() => {
+        entry.refused();
+      });
     }
   }
 
-  refused(peer: Peer): void {
-    for (const entry of this.#byPeer.get(peerKey(peer)) ?? []) {
-      if (!entry.heard) {
-        entry.refused();
-      }
+  /** Sends what nobody waits for an answer to. */
+  #send(text: string, to: Peer, transport: Transport): void {
+    if (isTooLarge(text, transport)) {
+      count(this.discarded, 'too large');
+    } else {
+      transport.send(text, to);
+    }
+  }
+
+  #start(machine: ClientEntry['machine'], text: string, transport: Transport, user: ClientUser): void {
+    if (!isTooLarge(text, transport)) {
+      return machine.start();
+    }
+    machine.endUnsent(() => {
+      this.#guard(() => {
+        user.failed('too large');
+      });
+    });
+  }
+
+  /** A fault of ours or of the layer above must not take the process down, nor the other calls in it. */
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      count(this.discarded, `fault: ${error instanceof Error ? error.message : 'unknown'}`);
     }
   }
 
   #read(text: string, from: Peer, transport: Transport): void {
     const parsed = parseMessage(text);
+    const message = parsed.ok ? parsed.message : forgivable(parsed);
+    if (message === undefined) {
+      return this.#refuseUnreadable(parsed, from, transport);
+    }
+    const incoming = readIncoming(message, from, transport, text.length);
+    if (typeof incoming === 'string') {
+      return count(this.discarded, incoming);
+    }
     if (!parsed.ok) {
-      this.#discard(parsed.error);
-      if (parsed.partial?.kind === 'request') {
-        this.#refuseUnreadable(parsed.partial, from, transport, parsed.error);
-      }
+      count(this.forgiven, kindOf(parsed.error));
+    }
+    return isRequest(incoming) ? this.#receivedRequest(incoming) : this.#receivedResponse(incoming);
+  }
+
+  /** 400 or 505 to what has enough of a request to be answered (RFC 3261 8.2). */
+  #refuseUnreadable(parsed: ParseResult, from: Peer, transport: Transport): void {
+    if (parsed.ok) {
       return;
     }
-    if (parsed.message.kind === 'response') {
-      const response = readIncoming(parsed.message, from, transport, text.length);
-      return typeof response === 'string' ? this.#discard(response) : this.#receivedResponse(response);
-    }
-    const request = readIncoming(parsed.message, from, transport, text.length);
-    return typeof request === 'string' ? this.#discard(request) : this.#receivedRequest(request);
-  }
-
-  #discard(what: string): void {
-    if (this.discarded.size < 1_000) {
-      this.discarded.set(what, (this.discarded.get(what) ?? 0) + 1);
+    count(this.discarded, kindOf(parsed.error));
+    if (parsed.partial?.kind === 'request') {
+      const isVersion = parsed.error.startsWith(BAD_VERSION);
+      const [status, reason] = isVersion ? [505, 'Version Not Supported'] : [400, 'Bad Request'];
+      this.#refuseUnseen(parsed.partial, from, transport, status, reason);
     }
   }
 
-  /** 400 to what has enough of a request to be answered (RFC 3261 8.2). */
-  #refuseUnreadable(request: SipRequest, from: Peer, transport: Transport, why: string): void {
+  /** Answers a request without a transaction (RFC 3261 8.2.7). An ACK has no answer. */
+  #refuseUnseen(request: SipRequest, from: Peer, transport: Transport, status: number, reason: string): void {
     const incoming = readIncoming(request, from, transport, 0);
-    if (typeof incoming === 'string' || request.method === 'ACK') {
-      return;
+    if (typeof incoming !== 'string' && isRequest(incoming) && request.method !== 'ACK') {
+      this.#send(printMessage(bareResponse(incoming, status, reason)), responsePeer(incoming), transport);
     }
-    const status = why.startsWith('unsupported version') ? 505 : 400;
-    const reason = status === 505 ? 'Version Not Supported' : 'Bad Request';
-    const response = responseTo(incoming, { status, reason, headers: [], body: '', toTag: newTag() });
-    transport.send(printMessage(response), responsePeer(incoming));
   }
 
   #receivedResponse(response: IncomingResponse): void {
+    const { status } = response.message;
     const entry = this.#clients.get(`${response.branch} ${response.cseq.method}`);
+    const isAnswer = response.cseq.method === 'INVITE' && status >= 200 && status < 300;
+    if (isAnswer && (entry === undefined || entry.machine.state === 'completed')) {
+      return this.#user.strayAnswer(response);
+    }
     if (entry !== undefined) {
       entry.heard = true;
-      return entry.received(response);
-    }
-    const { status } = response.message;
-    if (response.cseq.method === 'INVITE' && status >= 200 && status < 300) {
-      this.#user.strayAnswer(response);
+      entry.received(response);
     }
   }
 
@@ -253,11 +312,54 @@ export class TransactionLayer implements TransportEvents {
     if (entry !== undefined) {
       return entry.machine.repeated();
     }
-    if (method === 'INVITE') {
-      return this.#user.invite(this.#newInviteServer(key, request));
+    if (method === 'CANCEL') {
+      return this.#receivedCancel(request, this.#newServer(key, request, false));
     }
-    const handle = this.#newServer(key, request);
-    return method === 'CANCEL' ? this.#receivedCancel(request, handle) : this.#user.request(handle);
+    if (this.#isMerged(request)) {
+      return this.#refuseMerged(key, request);
+    }
+    return method === 'INVITE' ? this.#receivedInvite(key, request) : this.#receivedOther(key, request);
+  }
+
+  #receivedInvite(key: string, request: IncomingRequest): void {
+    const handle = this.#newInviteServer(key, request, false);
+    this.#handUp(handle, () => {
+      this.#user.invite(handle);
+    });
+  }
+
+  #receivedOther(key: string, request: IncomingRequest): void {
+    const handle = this.#newServer(key, request, false);
+    this.#handUp(handle, () => {
+      this.#user.request(handle);
+    });
+  }
+
+  /** A request that the layer above fails on is answered all the same. */
+  #handUp(handle: ServerHandle, tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      handle.respond(bareResponse(handle.incoming, 500, 'Server Internal Error'));
+      throw error;
+    }
+  }
+
+  /**
+   * RFC 3261 8.2.2.2: the same request over another path, while the first is open. One that comes after a failure is no
+   * such request: the upstream tries again.
+   */
+  #isMerged(request: IncomingRequest): boolean {
+    const first = this.#servers.get(this.#firsts.get(mergeKey(request)) ?? '');
+    return request.toTag === undefined && request.fromTag !== undefined && first?.machine.open === true;
+  }
+
+  #refuseMerged(key: string, request: IncomingRequest): void {
+    const handle =
+      request.message.method === 'INVITE'
+        ? this.#newInviteServer(key, request, true)
+        : this.#newServer(key, request, true);
+    handle.respond(bareResponse(request, 482, 'Loop Detected'));
   }
 
   #receivedAck(request: IncomingRequest, entry: ServerEntry | undefined): void {
@@ -269,31 +371,30 @@ export class TransactionLayer implements TransportEvents {
 
   #receivedCancel(request: IncomingRequest, handle: ServerHandle): void {
     const invite = this.#servers.get(serverKey(request, 'INVITE'));
-    if (invite?.machine instanceof InviteServerTransaction && 'answered' in invite.handle) {
-      return this.#user.cancel(handle, invite.handle as InviteServerHandle);
+    if (invite === undefined) {
+      handle.respond(bareResponse(request, 481, 'Call/Transaction Does Not Exist'));
+    } else if (invite.isOwn) {
+      handle.respond(bareResponse(request, 200, 'OK'));
+    } else {
+      this.#handUp(handle, () => {
+        this.#user.cancel(handle, invite.handle as InviteServerHandle);
+      });
     }
-    handle.respond(
-      responseTo(request, {
-        status: 481,
-        reason: 'Call/Transaction Does Not Exist',
-        headers: [],
-        body: '',
-        toTag: newTag(),
-      }),
-    );
   }
 
-  #newInviteServer(key: string, incoming: IncomingRequest): InviteServerHandle {
+  #newInviteServer(key: string, incoming: IncomingRequest, isOwn: boolean): InviteServerHandle {
     const peer = responsePeer(incoming);
     const machine = new InviteServerTransaction(this.#clock, this.#timers, {
       transmit: (text) => {
-        incoming.transport.send(text, peer);
+        this.#send(text, peer, incoming.transport);
       },
       notAcknowledged: () => {
-        this.#user.notAcknowledged(handle);
+        this.#guard(() => {
+          this.#user.notAcknowledged(handle);
+        });
       },
       terminated: () => {
-        this.#servers.delete(key);
+        this.#removeServer(key, incoming);
       },
     });
     const handle: InviteServerHandle = {
@@ -306,24 +407,39 @@ export class TransactionLayer implements TransportEvents {
         machine.acceptedAcknowledged();
       },
     };
-    this.#servers.set(key, { handle, machine, isProbe: false });
+    this.#addServer(key, { handle, machine, isProbe: false, isOwn });
     return handle;
   }
 
-  #newServer(key: string, incoming: IncomingRequest): ServerHandle {
+  #newServer(key: string, incoming: IncomingRequest, isOwn: boolean): ServerHandle {
     const peer = responsePeer(incoming);
     const machine = new NonInviteServerTransaction(this.#clock, this.#timers, {
       transmit: (text) => {
-        incoming.transport.send(text, peer);
+        this.#send(text, peer, incoming.transport);
       },
       terminated: () => {
-        this.#servers.delete(key);
+        this.#removeServer(key, incoming);
       },
     });
     const handle: ServerHandle = { incoming, respond: (response) => sendResponse(machine, response) };
     const isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
-    this.#servers.set(key, { handle, machine, isProbe });
+    this.#addServer(key, { handle, machine, isProbe, isOwn });
     return handle;
+  }
+
+  #addServer(key: string, entry: ServerEntry): void {
+    this.#servers.set(key, entry);
+    const { incoming } = entry.handle;
+    if (!entry.isOwn && incoming.toTag === undefined && incoming.message.method !== 'CANCEL') {
+      this.#firsts.set(mergeKey(incoming), key);
+    }
+  }
+
+  #removeServer(key: string, incoming: IncomingRequest): void {
+    this.#servers.delete(key);
+    if (this.#firsts.get(mergeKey(incoming)) === key) {
+      this.#firsts.delete(mergeKey(incoming));
+    }
   }
 
   #startNonInvite(
@@ -341,40 +457,21 @@ export class TransactionLayer implements TransportEvents {
         transport.send(text, peer);
       },
       timedOut: () => {
-        user.failed('timeout');
+        this.#guard(() => {
+          user.failed('timeout');
+        });
       },
       terminated: () => {
         this.#removeClient(key);
       },
     });
-    this.#addClient(key, 'other', machine, peer, user, isProbe);
-    machine.start();
+    this.#addClient(key, machine, peer, user, isProbe);
+    this.#start(machine, text, transport, user);
     return { request, peer, transport, text };
   }
 
-  /** RFC 3261 9.1: the CANCEL has the branch, the Request-URI and the route of the INVITE. */
-  #sendCancel(invite: SipRequest, branch: string, peer: Peer, transport: Transport, extra: readonly Header[]): void {
-    const cancel: SipRequest = {
-      kind: 'request',
-      method: 'CANCEL',
-      uri: invite.uri,
-      headers: [...sameHop(invite, 'CANCEL', header(invite.headers, 'To') ?? ''), ...extra],
-      body: '',
-    };
-    const nobody: ClientUser = { response: () => undefined, failed: () => undefined };
-    this.#startNonInvite(cancel, branch, peer, transport, nobody, false);
-  }
-
-  #addClient(
-    key: string,
-    kind: ClientEntry['kind'],
-    machine: ClientEntry['machine'],
-    peer: Peer,
-    user: ClientUser,
-    isProbe: boolean,
-  ): void {
+  #addClient(key: string, machine: ClientEntry['machine'], peer: Peer, user: ClientUser, isProbe: boolean): void {
     const entry: ClientEntry = {
-      kind,
       machine,
       peer,
       isProbe,
@@ -386,8 +483,10 @@ export class TransactionLayer implements TransportEvents {
         }
       },
       refused: () => {
-        machine.terminate();
-        user.failed('refused');
+        if (machine.state !== 'terminated') {
+          machine.terminate();
+          user.failed('refused');
+        }
       },
     };
     this.#clients.set(key, entry);
@@ -410,44 +509,32 @@ export class TransactionLayer implements TransportEvents {
   }
 }
 
-/** What a response of ours says beside what it copies from the request. */
-export interface ResponseParts {
-  readonly status: number;
-  readonly reason: string;
-  readonly headers: readonly Header[];
-  readonly body: string;
-  /** Added to To, where the request had none. */
-  readonly toTag: string | undefined;
+const NOBODY: ClientUser = { response: () => undefined, failed: () => undefined };
+const BAD_HEADER = 'bad header line';
+const BAD_VERSION = 'unsupported version';
+
+/**
+ * A message whose start line is sound, and of whose headers or body a part is not: it can still be understood. Without this a
+ * single odd header would cost an emergency call, or the answer to one.
+ */
+function forgivable(parsed: ParseResult & { readonly ok: false }): SipMessage | undefined {
+  return parsed.error === 'truncated' || parsed.error.startsWith(BAD_HEADER) ? parsed.partial : undefined;
 }
 
-/** RFC 3261 8.2.6.2: a response copies Via, From, To, Call-ID and CSeq of its request. */
-export function responseTo(request: IncomingRequest, parts: ResponseParts): SipResponse {
-  const { headers } = request.message;
-  const to = header(headers, 'To') ?? '';
-  const tagged = parts.toTag === undefined || request.toTag !== undefined ? to : `${to};tag=${parts.toTag}`;
-  return {
-    kind: 'response',
-    status: parts.status,
-    reason: parts.reason,
-    headers: [
-      ...headerValues(headers, 'Via').map((value) => ({ name: 'Via', value })),
-      { name: 'From', value: header(headers, 'From') ?? '' },
-      { name: 'To', value: tagged },
-      { name: 'Call-ID', value: request.callId },
-      { name: 'CSeq', value: `${request.cseq.number} ${request.cseq.method}` },
-      ...parts.headers,
-    ],
-    body: parts.body,
-  };
+/** What was wrong, without the words of the sender. */
+function kindOf(error: string): string {
+  return [BAD_HEADER, BAD_VERSION].find((kind) => error.startsWith(kind)) ?? error;
 }
 
-/** A tag: 64 random bits (RFC 3261 19.3 asks for 32). */
-export function newTag(): string {
-  return randomBytes(8).toString('hex');
+function isTooLarge(text: string, transport: Transport): boolean {
+  return text.length > (transport.largest ?? Infinity);
 }
 
-function newBranch(): string {
-  return `z9hG4bK${randomBytes(12).toString('hex')}`;
+function count(kinds: Map<string, number>, kind: string): void {
+  const before = kinds.get(kind);
+  if (before !== undefined || kinds.size < KINDS_AT_MOST) {
+    kinds.set(kind, (before ?? 0) + 1);
+  }
 }
 
 function sendResponse(
@@ -458,30 +545,9 @@ function sendResponse(
   return machine.respond(response.status, text) ? text : undefined;
 }
 
-function addVia(request: SipRequest, transport: Transport, branch: string): SipRequest {
-  const host = transport.address.includes(':') ? `[${transport.address}]` : transport.address;
-  const value = `SIP/2.0/UDP ${host}:${transport.port};rport;branch=${branch}`;
-  return { ...request, headers: [{ name: 'Via', value }, ...withoutHeader(request.headers, 'Via')] };
-}
-
-/** RFC 3261 17.1.1.3: the ACK of a failure goes the way of the INVITE, with the To of the response. */
-function failureAck(invite: SipRequest, to: string): SipRequest {
-  return { kind: 'request', method: 'ACK', uri: invite.uri, headers: sameHop(invite, 'ACK', to), body: '' };
-}
-
-function sameHop(invite: SipRequest, method: string, to: string): readonly Header[] {
-  const { headers } = invite;
-  const copy = (name: string): readonly Header[] => headerValues(headers, name).map((value) => ({ name, value }));
-  const number = (header(headers, 'CSeq') ?? '1').split(' ')[0] ?? '1';
-  const own = setHeader(copy('Via').slice(0, 1), 'Max-Forwards', '70');
-  return [
-    ...own,
-    { name: 'From', value: header(headers, 'From') ?? '' },
-    { name: 'To', value: to },
-    { name: 'Call-ID', value: header(headers, 'Call-ID') ?? '' },
-    { name: 'CSeq', value: `${number} ${method}` },
-    ...copy('Route'),
-  ];
+/** RFC 3261 8.2.2.2. */
+function mergeKey({ callId, cseq, fromTag, message }: IncomingRequest): string {
+  return `${callId} ${cseq.number} ${message.method} ${fromTag ?? ''}`;
 }
 
 /** RFC 3261 17.2.3; without the magic cookie the fields of RFC 2543 tell requests apart. */

@@ -29,8 +29,11 @@ export abstract class Machine<State extends string> {
     this.#state = to;
   }
 
-  /** Sets the timer of that RFC 3261 name; a timer that runs under the name is replaced. */
+  /** Sets the timer of that RFC 3261 name; a timer that runs under the name is replaced. None outlives the machine. */
   protected arm(name: string, delay: number, action: () => void): void {
+    if (this.#state === 'terminated') {
+      return;
+    }
     this.disarm(name);
     this.#timers.set(
       name,

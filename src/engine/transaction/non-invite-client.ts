@@ -30,12 +30,12 @@ export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
   }
 
   start(): void {
-    this.#user.transmit();
     this.#resendAfter(this.#timers.t1);
     this.arm('F', this.#timers.t1x64, () => {
-      this.#user.timedOut();
       this.terminate();
+      this.#user.timedOut();
     });
+    this.#user.transmit();
   }
 
   /** @returns whether the response goes up to the user: each provisional and the first final. */
@@ -46,7 +46,6 @@ export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
     if (status < 200) {
       if (this.state === 'trying') {
         this.transition('proceeding');
-        this.#resendAfter(this.#timers.t2);
       }
       return true;
     }
@@ -58,6 +57,15 @@ export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
     return true;
   }
 
+  /** The request cannot be sent: instead of a start, the transaction ends in the next turn of the event loop. */
+  endUnsent(then: () => void): void {
+    this.arm('unsent', 0, () => {
+      this.terminate();
+      then();
+    });
+  }
+
+  /** Ends the transaction at once, without a word to its user. */
   terminate(): void {
     if (this.state !== 'terminated') {
       this.transition('terminated');
@@ -68,8 +76,8 @@ export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
 
   #resendAfter(delay: number): void {
     this.arm('E', delay, () => {
-      this.#user.transmit();
       this.#resendAfter(this.state === 'proceeding' ? this.#timers.t2 : Math.min(delay * 2, this.#timers.t2));
+      this.#user.transmit();
     });
   }
 }

@@ -33,13 +33,19 @@ export class NonInviteServerTransaction extends Machine<NonInviteServerState> {
     });
   }
 
+  /** Whether a final response has been sent. */
   get answered(): boolean {
     return this.state === 'completed' || this.state === 'terminated';
   }
 
+  /** Whether somebody works on it. */
+  get open(): boolean {
+    return !this.answered;
+  }
+
   /** The request came again: the last response goes out again. */
   repeated(): void {
-    if (this.#last !== undefined) {
+    if (this.#last !== undefined && this.state !== 'terminated') {
       this.#user.transmit(this.#last);
     }
   }

@@ -9,7 +9,7 @@ export interface Peer {
 export interface TransportEvents {
   /** A message arrived. One character is one byte. */
   received(text: string, from: Peer, transport: Transport): void;
-  /** The peer's host says that nobody listens there (ICMP port unreachable). */
+  /** The peer cannot be reached: its host says that nobody listens there (ICMP port unreachable), or there is no way to it. */
   refused(peer: Peer): void;
 }
 
@@ -18,7 +18,9 @@ export interface Transport {
   readonly protocol: 'udp' | 'tcp';
   readonly address: string;
   readonly port: number;
-  /** Sends a message. Whatever goes wrong later is told by `refused`. */
+  /** Bytes of the longest message that can be sent; without it there is no limit. */
+  readonly largest?: number;
+  /** Sends a message. Whatever goes wrong is told later, by `refused`. */
   send(text: string, to: Peer): void;
   close(): Promise<void>;
 }
@@ -27,6 +29,11 @@ export interface Transport {
 export interface TransportFilter {
   incoming(text: string, from: Peer): 'drop' | number;
   outgoing(text: string, to: Peer): 'drop' | number;
+}
+
+/** Whether a message is a response (RFC 3261 7.2). */
+export function isResponseText(text: string): boolean {
+  return text.startsWith('SIP/2.0 ');
 }
 
 /** Peers as map keys. */

@@ -1,14 +1,31 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
+import { lookup as resolve } from 'node:dns';
 import { isIP } from 'node:net';
 import type { EngineClock, EngineTimer } from '../clock.js';
-import { peerKey, type Peer, type Transport, type TransportEvents, type TransportFilter } from './transport.js';
+import {
+  isResponseText,
+  peerKey,
+  type Peer,
+  type Transport,
+  type TransportEvents,
+  type TransportFilter,
+} from './transport.js';
 
 /** More next hops than this use the listener, without news of refusals. */
 const CONNECTED_AT_MOST = 256;
+/** When all are in use, one that carried nothing for so long gives way to a new next hop. */
+const GIVES_WAY_MS = 5_000;
 /** A connected socket that carried nothing for so long is closed. */
 const IDLE_MS = 120_000;
 const SWEEP_MS = 30_000;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** What an IP packet of 65,535 bytes has room for; IPv6 does not count its own header. */
+const LARGEST_IPV4 = 65_507;
+const LARGEST_IPV6 = 65_527;
+/** A keep-alive of zeros or line ends, or a stray byte: no message is so short. */
+const SHORTEST = 5;
+/** Errors of a send that say nothing about the peer: our own firewall, buffers, or the size. A lost datagram. */
+const LOST = new Set(['EPERM', 'ENOBUFS', 'ENOMEM', 'EAGAIN', 'EMSGSIZE']);
 
 interface Connected {
   readonly socket: Socket;
@@ -27,18 +44,21 @@ export interface UdpOptions {
 }
 
 /**
- * UDP on one local address: a listener, and a connected socket for each next hop in use.
+ * UDP on one local address: a listener, and a connected socket for each next hop that gets requests.
  *
  * Only a connected socket hears that a port is unreachable. It is bound to the listener's address and port, so the kernel
- * gives it what that peer sends; all else still reaches the listener.
+ * gives it what that peer sends; all else still reaches the listener. Responses leave through the listener: nothing waits for
+ * an answer to them, and callers are many.
  */
 export class UdpTransport implements Transport {
   readonly protocol = 'udp';
   readonly address: string;
+  readonly largest: number;
   readonly #clock: EngineClock;
   readonly #filter: TransportFilter | undefined;
   readonly #events: TransportEvents;
   readonly #listener: Socket;
+  /** The least recently used comes first. */
   readonly #connected = new Map<string, Connected>();
   #sweeper: EngineTimer | undefined;
   #closed = false;
@@ -46,10 +66,12 @@ export class UdpTransport implements Transport {
   private constructor(listener: Socket, options: UdpOptions, events: TransportEvents) {
     this.#listener = listener;
     this.address = options.address;
+    this.largest = isIP(options.address) === 6 ? LARGEST_IPV6 : LARGEST_IPV4;
     this.#clock = options.clock;
     this.#filter = options.filter;
     this.#events = events;
     this.#listen(listener);
+    listener.on('error', ignore);
     this.#sweep();
   }
 
@@ -60,7 +82,7 @@ export class UdpTransport implements Transport {
    * address are bound without such an error.
    */
   static async open(options: UdpOptions, events: TransportEvents): Promise<UdpTransport> {
-    const probe = createSocket({ type: familyOf(options.address) });
+    const probe = createSocket({ type: familyOf(options.address), lookup });
     await bind(probe, options.port, options.address);
     const { port } = probe.address();
     await closed(probe);
@@ -73,9 +95,14 @@ export class UdpTransport implements Transport {
     return this.#closed ? 0 : this.#listener.address().port;
   }
 
+  /** How many next hops have a socket of their own. */
+  get connections(): number {
+    return this.#connected.size;
+  }
+
   send(text: string, to: Peer): void {
     const fate = this.#filter?.outgoing(text, to) ?? 0;
-    if (fate === 'drop' || this.#closed) {
+    if (fate === 'drop') {
       return;
     }
     if (fate > 0) {
@@ -99,51 +126,126 @@ export class UdpTransport implements Transport {
     if (this.#closed) {
       return;
     }
+    if (!(to.port > 0 && to.port < 65_536)) {
+      this.#clock.setTimer(0, () => {
+        this.#refused(to);
+      });
+      return;
+    }
     const bytes = Buffer.from(text, 'latin1');
-    const connected = this.#connectedTo(to);
-    if (connected === undefined) {
-      this.#listener.send(bytes, to.port, to.address, ignore);
-    } else if (connected.waiting === undefined) {
-      connected.lastUsed = this.#clock.now();
-      connected.socket.send(bytes, ignore);
+    const connected = isResponseText(text) ? undefined : this.#connectedTo(to);
+    if (connected?.waiting === undefined) {
+      this.#write(bytes, to, connected?.socket);
     } else {
       connected.waiting.push(bytes);
     }
   }
 
+  #write(bytes: Buffer, to: Peer, connected: Socket | undefined): void {
+    const done = (error: Error | null): void => {
+      this.#sendFailed(to, error);
+    };
+    if (connected === undefined) {
+      this.#listener.send(bytes, to.port, to.address, done);
+    } else {
+      connected.send(bytes, done);
+    }
+  }
+
+  #sendFailed(to: Peer, error: NodeJS.ErrnoException | null): void {
+    if (error?.code !== undefined && !LOST.has(error.code)) {
+      this.#refused(to);
+    }
+  }
+
+  #refused(peer: Peer): void {
+    if (!this.#closed) {
+      this.#events.refused(peer);
+    }
+  }
+
   #connectedTo(peer: Peer): Connected | undefined {
-    const known = this.#connected.get(peerKey(peer));
-    if (known !== undefined || this.#connected.size >= CONNECTED_AT_MOST || isIP(peer.address) === 0) {
+    const key = peerKey(peer);
+    const known = this.#connected.get(key);
+    if (known !== undefined) {
+      known.lastUsed = this.#clock.now();
+      this.#connected.delete(key);
+      this.#connected.set(key, known);
       return known;
     }
+    return isIP(peer.address) !== 0 && this.#hasRoom() ? this.#connect(key, peer) : undefined;
+  }
+
+  #hasRoom(): boolean {
+    const [oldest] = this.#connected.values();
+    if (oldest !== undefined && this.#connected.size >= CONNECTED_AT_MOST) {
+      if (oldest.lastUsed > this.#clock.now() - GIVES_WAY_MS) {
+        return false;
+      }
+      this.#forget(oldest);
+    }
+    return true;
+  }
+
+  #connect(key: string, peer: Peer): Connected {
     const socket = shareableSocket(this.address);
     const fresh: Connected = { socket, peer, lastUsed: this.#clock.now(), waiting: [] };
-    this.#connected.set(peerKey(peer), fresh);
+    this.#connected.set(key, fresh);
     this.#listen(socket);
-    socket.on('error', () => {
-      this.#forget(fresh);
-      this.#events.refused(peer);
+    socket.on('error', (error) => {
+      this.#socketFailed(fresh, error);
     });
-    socket.bind(this.#listener.address().port, this.address, () => {
-      this.#connect(fresh);
+    socket.bind(this.port, this.address, () => {
+      if (this.#isCurrent(fresh)) {
+        socket.connect(peer.port, peer.address, (error?: Error | null) => {
+          this.#ready(fresh, error ?? undefined);
+        });
+      }
     });
     return fresh;
   }
 
-  #connect(fresh: Connected): void {
-    fresh.socket.connect(fresh.peer.port, fresh.peer.address, (error?: Error) => {
-      if (error !== undefined && error !== null) {
-        return;
+  #ready(fresh: Connected, error: Error | undefined): void {
+    const waiting = fresh.waiting ?? [];
+    fresh.waiting = undefined;
+    if (!this.#isCurrent(fresh)) {
+      return;
+    }
+    if (error !== undefined) {
+      this.#forget(fresh);
+      this.#refused(fresh.peer);
+      return;
+    }
+    for (const bytes of waiting) {
+      this.#write(bytes, fresh.peer, fresh.socket);
+    }
+  }
+
+  /** A refusal leaves the socket as it is. One that could not even be bound is our own fault: the listener does its work. */
+  #socketFailed(connected: Connected, error: NodeJS.ErrnoException): void {
+    if (!this.#isCurrent(connected)) {
+      return;
+    }
+    const { waiting, peer } = connected;
+    if (waiting !== undefined) {
+      this.#forget(connected);
+      for (const bytes of waiting) {
+        this.#write(bytes, peer, undefined);
       }
-      for (const bytes of fresh.waiting ?? []) {
-        fresh.socket.send(bytes, ignore);
-      }
-      fresh.waiting = undefined;
-    });
+      return;
+    }
+    if (error.code !== 'ECONNREFUSED') {
+      this.#forget(connected);
+    }
+    this.#refused(peer);
+  }
+
+  #isCurrent(connected: Connected): boolean {
+    return this.#connected.get(peerKey(connected.peer)) === connected;
   }
 
   #forget(connected: Connected): void {
-    if (this.#connected.get(peerKey(connected.peer)) === connected) {
+    if (this.#isCurrent(connected)) {
       this.#connected.delete(peerKey(connected.peer));
       closed(connected.socket).catch(ignore);
     }
@@ -152,21 +254,24 @@ export class UdpTransport implements Transport {
   #listen(socket: Socket): void {
     socket.on('message', (bytes, remote) => {
       const from: Peer = { address: remote.address, port: remote.port, transport: 'udp' };
-      const text = bytes.toString('latin1');
-      const fate = this.#filter?.incoming(text, from) ?? 0;
-      if (fate === 'drop' || text.length < 4) {
+      const text = bytes.length < SHORTEST ? '' : bytes.toString('latin1');
+      const fate = text === '' ? 'drop' : (this.#filter?.incoming(text, from) ?? 0);
+      if (fate === 'drop') {
         return;
       }
       if (fate > 0) {
         this.#clock.setTimer(fate, () => {
-          this.#events.received(text, from, this);
+          this.#deliver(text, from);
         });
         return;
       }
-      this.#events.received(text, from, this);
+      this.#deliver(text, from);
     });
-    if (socket === this.#listener) {
-      socket.on('error', ignore);
+  }
+
+  #deliver(text: string, from: Peer): void {
+    if (!this.#closed) {
+      this.#events.received(text, from, this);
     }
   }
 
@@ -184,22 +289,35 @@ export class UdpTransport implements Transport {
 }
 
 function ignore(): void {
-  // A datagram that could not be sent is a lost datagram: the transaction's timers deal with it.
+  // The listener hears of no peer, and a socket that is being closed of nothing that matters.
 }
 
 function familyOf(address: string): 'udp4' | 'udp6' {
   return isIP(address) === 6 ? 'udp6' : 'udp4';
 }
 
+/** Addresses need no resolver: a socket is then bound and connected within one turn of the event loop. */
+const lookup: NonNullable<SocketOptions['lookup']> = (hostname, options, callback) => {
+  const family = isIP(hostname);
+  if (family === 0) {
+    resolve(hostname, options, callback);
+  } else {
+    callback(null, hostname, family);
+  }
+};
+
 function shareableSocket(address: string): Socket {
-  return createSocket({ type: familyOf(address), reuseAddr: true, recvBufferSize: RECEIVE_BUFFER_BYTES });
+  return createSocket({ type: familyOf(address), reuseAddr: true, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup });
 }
 
 async function bind(socket: Socket, port: number, address: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
+    socket.once('error', (error) => {
+      socket.close();
+      reject(error);
+    });
     socket.bind(port, address, () => {
-      socket.removeListener('error', reject);
+      socket.removeAllListeners('error');
       resolve();
     });
   });
