@@ -55,6 +55,7 @@ const LOCAL_STATUS: Readonly<Record<LocalCause | 'given up' | 'unresolvable', nu
   refused: 503,
   unresolvable: 503,
   'given up': 487,
+  'too large': 513,
 };
 
 /**
