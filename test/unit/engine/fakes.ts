@@ -21,7 +21,7 @@ export interface Sent {
 }
 
 /** A transport that only remembers. */
-export class FakeTransport implements Transport {
+class FakeTransport implements Transport {
   readonly protocol: Transport['protocol'];
   readonly address = '127.4.0.1';
   readonly port = 5060;
