@@ -19,6 +19,7 @@ import {
   startLine,
   theirRequest,
   theirResponse,
+  until,
   type Bench,
 } from './fakes.js';
 
@@ -89,17 +90,6 @@ async function listener(t: Test, address: string): Promise<readonly End[]> {
   await once(server, 'listening');
   t.teardown(() => server.close());
   return ends;
-}
-
-async function until(condition: () => boolean, what = 'condition'): Promise<number> {
-  const start = performance.now();
-  while (!condition()) {
-    if (performance.now() - start > 3_000) {
-      throw new Error(`never: ${what}`);
-    }
-    await sleep(1);
-  }
-  return performance.now() - start;
 }
 
 const tcpAt = (address: string, port = 5060): Peer => peerAt(address, port, 'tcp');
@@ -278,6 +268,19 @@ t.test('a double CRLF is answered by one (RFC 5626)', async (t) => {
   end.socket.write('\r\n\r\n\r\n\r\n');
   await until(() => end.text === '\r\n\r\n\r\n');
   t.same(received, []);
+});
+
+t.test('every byte arrives as it was sent, both ways', async (t) => {
+  const b = await openLayer(t, '127.4.56.1');
+  const ends = await listener(t, '127.4.56.2');
+  const body = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).join('');
+  const user = hearing();
+  const { text } = b.layer.sendRequest({ ...ownRequest('INFO'), body }, tcpAt('127.4.56.2'), b.tcp, user, false);
+  await until(() => ends[0]?.text.length === text.length);
+  t.equal(ends[0]?.text, text);
+  ends[0]?.socket.write(theirRequest('MESSAGE').replace('Length: 0', 'Length: 256') + body, 'latin1');
+  await until(() => b.requests.length === 1);
+  t.equal(b.requests[0]?.incoming.message.body, body);
 });
 
 t.test('64 kB of headers pass; 600 kB, or a body of 2 MB, get 513 and the end', async (t) => {
