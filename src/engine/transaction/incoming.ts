@@ -106,9 +106,16 @@ function withSource(topVia: string, source: Peer): string {
   return [[head, ...kept, `received=${source.address}`].join(';'), ...others].join(', ');
 }
 
-/** Where a response to a request goes (RFC 3261 18.2.2, RFC 3581 4). */
+/**
+ * Where a response to a request goes: over UDP to the source, at the port that its Via names (RFC 3261 18.2.2, RFC 3581 4);
+ * else to the end of its connection.
+ */
 export function responsePeer(request: IncomingRequest): Peer {
   const { via, source } = request;
-  const port = via.params.has('rport') ? source.port : (via.port ?? 5060);
-  return { address: source.address, port, transport: source.transport };
+  return source.transport !== 'udp' || via.params.has('rport') ? source : { ...source, port: via.port ?? 5060 };
+}
+
+/** Where it goes when that connection is gone (RFC 3261 18.2.2). */
+export function sentByPeer({ via, source }: IncomingRequest): Peer {
+  return { ...source, port: via.port ?? 5060 };
 }

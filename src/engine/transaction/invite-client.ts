@@ -25,21 +25,27 @@ const LEGAL = {
   terminated: [],
 } as const;
 
-/** INVITE client transaction over UDP: RFC 3261 17.1.1 with RFC 6026 7.2. */
+/** INVITE client transaction: RFC 3261 17.1.1 with RFC 6026 7.2. */
 export class InviteClientTransaction extends Machine<InviteClientState> {
   readonly #timers: TimerTable;
+  readonly #isReliable: boolean;
   readonly #user: InviteClientUser;
   #givenUp = false;
   #cancelled = false;
 
-  constructor(clock: EngineClock, timers: TimerTable, user: InviteClientUser) {
-    super(clock, 'calling', LEGAL);
+  constructor(clock: EngineClock, timers: TimerTable, user: InviteClientUser, isReliable = false) {
+    super(clock, 'calling', LEGAL, () => {
+      user.terminated();
+    });
     this.#timers = timers;
+    this.#isReliable = isReliable;
     this.#user = user;
   }
 
   start(): void {
-    this.#resendAfter(this.#timers.t1);
+    if (!this.#isReliable) {
+      this.#resendAfter(this.#timers.t1);
+    }
     this.#timeOutAfter64T1('B');
     this.#user.transmit();
   }
@@ -101,15 +107,6 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
     });
   }
 
-  /** Ends the transaction at once, without a word to its user. */
-  terminate(): void {
-    if (this.state !== 'terminated') {
-      this.transition('terminated');
-      this.disarmAll();
-      this.#user.terminated();
-    }
-  }
-
   #first(status: number, toHeader: string): boolean {
     if (status < 200) {
       this.disarm('A');
@@ -125,15 +122,11 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
     this.disarmAll();
     if (status < 300) {
       this.transition('accepted');
-      this.arm('M', this.#timers.t1x64, () => {
-        this.terminate();
-      });
+      this.terminateAfter('M', this.#timers.t1x64);
       return true;
     }
     this.transition('completed');
-    this.arm('D', this.#timers.timerD, () => {
-      this.terminate();
-    });
+    this.terminateAfter('D', this.#isReliable ? 0 : this.#timers.timerD);
     this.#user.acknowledge(toHeader);
     return true;
   }

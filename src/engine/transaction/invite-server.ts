@@ -21,19 +21,23 @@ const LEGAL = {
 } as const;
 
 /**
- * INVITE server transaction over UDP: RFC 3261 17.2.1 with RFC 6026 7.1.
+ * INVITE server transaction: RFC 3261 17.2.1 with RFC 6026 7.1.
  *
  * The resends of a 2xx (RFC 3261 13.3.1.4) belong to the user agent core; they are here because their timers live as long.
  */
 export class InviteServerTransaction extends Machine<InviteServerState> {
   readonly #timers: TimerTable;
+  readonly #isReliable: boolean;
   readonly #user: InviteServerUser;
   #last: string | undefined;
   #acknowledged = false;
 
-  constructor(clock: EngineClock, timers: TimerTable, user: InviteServerUser) {
-    super(clock, 'proceeding', LEGAL);
+  constructor(clock: EngineClock, timers: TimerTable, user: InviteServerUser, isReliable = false) {
+    super(clock, 'proceeding', LEGAL, () => {
+      user.terminated();
+    });
     this.#timers = timers;
+    this.#isReliable = isReliable;
     this.#user = user;
   }
 
@@ -74,9 +78,7 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
     if (this.state === 'completed') {
       this.disarmAll();
       this.transition('confirmed');
-      this.arm('I', this.#timers.t4, () => {
-        this.terminate();
-      });
+      this.terminateAfter('I', this.#isReliable ? 0 : this.#timers.t4);
     }
   }
 
@@ -88,20 +90,10 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
     }
   }
 
-  terminate(): void {
-    if (this.state !== 'terminated') {
-      this.transition('terminated');
-      this.disarmAll();
-      this.#user.terminated();
-    }
-  }
-
   #failed(): void {
     this.transition('completed');
     this.#resendAfter('G', this.#timers.t1);
-    this.arm('H', this.#timers.t1x64, () => {
-      this.terminate();
-    });
+    this.terminateAfter('H', this.#timers.t1x64);
   }
 
   #accepted(): void {
@@ -117,6 +109,9 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
   }
 
   #resendAfter(name: 'G' | '2xx', delay: number): void {
+    if (this.#isReliable) {
+      return;
+    }
     this.arm(name, delay, () => {
       this.#resendAfter(name, Math.min(delay * 2, this.#timers.t2));
       if (this.#last !== undefined) {

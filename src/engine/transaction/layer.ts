@@ -11,11 +11,18 @@ import {
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
 import { peerKey, type Peer, type Transport, type TransportEvents } from '../transport/transport.js';
-import { isRequest, readIncoming, responsePeer, type IncomingRequest, type IncomingResponse } from './incoming.js';
-import { InviteClientTransaction } from './invite-client.js';
-import { InviteServerTransaction } from './invite-server.js';
-import { NonInviteClientTransaction } from './non-invite-client.js';
-import { NonInviteServerTransaction } from './non-invite-server.js';
+import {
+  isRequest,
+  readIncoming,
+  responsePeer,
+  sentByPeer,
+  type IncomingRequest,
+  type IncomingResponse,
+} from './incoming.js';
+import { InviteClientTransaction, type InviteClientUser } from './invite-client.js';
+import { InviteServerTransaction, type InviteServerUser } from './invite-server.js';
+import { NonInviteClientTransaction, type NonInviteClientUser } from './non-invite-client.js';
+import { NonInviteServerTransaction, type NonInviteServerUser } from './non-invite-server.js';
 import { addVia, bareResponse, cancelOf, failureAck, newBranch } from './own-messages.js';
 
 export { newTag, responseTo, type ResponseParts } from './own-messages.js';
@@ -108,6 +115,9 @@ interface ServerEntry {
 /** No more kinds of bad messages than this are told apart. */
 const KINDS_AT_MOST = 1_000;
 
+/** Resends doubling from less would be a flood. */
+const SHORTEST_T1 = 10;
+
 /** Matches messages to transactions and makes new ones (RFC 3261 17). */
 export class TransactionLayer implements TransportEvents {
   readonly #clock: EngineClock;
@@ -152,13 +162,17 @@ export class TransactionLayer implements TransportEvents {
     }
   }
 
-  /** Sends an INVITE; the Via is added here. */
-  sendInvite(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser): InviteHandle {
+  /**
+   * Sends an INVITE; the Via is added here.
+   *
+   * @param t1 pause before the first resend, in milliseconds, where the round-trip time of this peer is known. 10 ms at least.
+   */
+  sendInvite(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser, t1?: number): InviteHandle {
     const branch = newBranch();
     const withVia = addVia(request, transport, branch);
     const text = printMessage(withVia);
     let reasons: readonly Header[] = [];
-    const machine = new InviteClientTransaction(this.#clock, this.#timers, {
+    const inviteUser: InviteClientUser = {
       transmit: () => {
         transport.send(text, peer);
       },
@@ -176,7 +190,9 @@ export class TransactionLayer implements TransportEvents {
       terminated: () => {
         this.#removeClient(`${branch} INVITE`);
       },
-    });
+    };
+    const timers = t1 === undefined ? this.#timers : withT1(this.#timers, t1);
+    const machine = new InviteClientTransaction(this.#clock, timers, inviteUser, isReliable(transport));
     this.#addClient(`${branch} INVITE`, machine, peer, user, false);
     this.#start(machine, text, transport, user);
     return {
@@ -185,10 +201,12 @@ export class TransactionLayer implements TransportEvents {
       transport,
       text,
       stopResending: () => {
+        transport.retract?.(text, peer);
         machine.stopResending();
       },
       cancel: (extra) => {
         reasons = extra;
+        transport.retract?.(text, peer);
         machine.cancel();
       },
     };
@@ -213,6 +231,18 @@ export class TransactionLayer implements TransportEvents {
     });
   }
 
+  /** 513 to a request that is too large for a stream, where it can be answered (RFC 3261 21.5.7). */
+  tooLarge(text: string, from: Peer, transport: Transport): void {
+    this.#guard(() => {
+      const parsed = parseMessage(text);
+      const message = parsed.ok ? parsed.message : parsed.partial;
+      count(this.discarded, 'too large');
+      if (message?.kind === 'request') {
+        this.#refuseUnseen(message, from, transport, 513, 'Message Too Large');
+      }
+    });
+  }
+
   /** Ends what was sent to this peer and has no response yet. */
   refused(peer: Peer): void {
     const unheard = [...(this.#byPeer.get(peerKey(peer)) ?? [])].filter(({ heard }) => !heard);
@@ -224,12 +254,16 @@ export class TransactionLayer implements TransportEvents {
   }
 
   /** Sends what nobody waits for an answer to. */
-  #send(text: string, to: Peer, transport: Transport): void {
+  #send(text: string, to: Peer, transport: Transport, otherwise?: Peer): void {
     if (isTooLarge(text, transport)) {
       count(this.discarded, 'too large');
     } else {
-      transport.send(text, to);
+      transport.send(text, to, otherwise);
     }
+  }
+
+  #reply(text: string, request: IncomingRequest): void {
+    this.#send(text, responsePeer(request), request.transport, sentByPeer(request));
   }
 
   #start(machine: ClientEntry['machine'], text: string, transport: Transport, user: ClientUser): void {
@@ -285,7 +319,7 @@ export class TransactionLayer implements TransportEvents {
   #refuseUnseen(request: SipRequest, from: Peer, transport: Transport, status: number, reason: string): void {
     const incoming = readIncoming(request, from, transport, 0);
     if (typeof incoming !== 'string' && isRequest(incoming) && request.method !== 'ACK') {
-      this.#send(printMessage(bareResponse(incoming, status, reason)), responsePeer(incoming), transport);
+      this.#reply(printMessage(bareResponse(incoming, status, reason)), incoming);
     }
   }
 
@@ -383,10 +417,9 @@ export class TransactionLayer implements TransportEvents {
   }
 
   #newInviteServer(key: string, incoming: IncomingRequest, isOwn: boolean): InviteServerHandle {
-    const peer = responsePeer(incoming);
-    const machine = new InviteServerTransaction(this.#clock, this.#timers, {
+    const machineUser: InviteServerUser = {
       transmit: (text) => {
-        this.#send(text, peer, incoming.transport);
+        this.#reply(text, incoming);
       },
       notAcknowledged: () => {
         this.#guard(() => {
@@ -396,7 +429,9 @@ export class TransactionLayer implements TransportEvents {
       terminated: () => {
         this.#removeServer(key, incoming);
       },
-    });
+    };
+    const { transport } = incoming;
+    const machine = new InviteServerTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
     const handle: InviteServerHandle = {
       incoming,
       respond: (response) => sendResponse(machine, response),
@@ -412,15 +447,16 @@ export class TransactionLayer implements TransportEvents {
   }
 
   #newServer(key: string, incoming: IncomingRequest, isOwn: boolean): ServerHandle {
-    const peer = responsePeer(incoming);
-    const machine = new NonInviteServerTransaction(this.#clock, this.#timers, {
+    const machineUser: NonInviteServerUser = {
       transmit: (text) => {
-        this.#send(text, peer, incoming.transport);
+        this.#reply(text, incoming);
       },
       terminated: () => {
         this.#removeServer(key, incoming);
       },
-    });
+    };
+    const { transport } = incoming;
+    const machine = new NonInviteServerTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
     const handle: ServerHandle = { incoming, respond: (response) => sendResponse(machine, response) };
     const isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
     this.#addServer(key, { handle, machine, isProbe, isOwn });
@@ -452,7 +488,7 @@ export class TransactionLayer implements TransportEvents {
   ): ClientHandle {
     const key = `${branch} ${request.method}`;
     const text = printMessage(request);
-    const machine = new NonInviteClientTransaction(this.#clock, this.#timers, {
+    const machineUser: NonInviteClientUser = {
       transmit: () => {
         transport.send(text, peer);
       },
@@ -464,7 +500,8 @@ export class TransactionLayer implements TransportEvents {
       terminated: () => {
         this.#removeClient(key);
       },
-    });
+    };
+    const machine = new NonInviteClientTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
     this.#addClient(key, machine, peer, user, isProbe);
     this.#start(machine, text, transport, user);
     return { request, peer, transport, text };
@@ -524,6 +561,15 @@ function forgivable(parsed: ParseResult & { readonly ok: false }): SipMessage | 
 /** What was wrong, without the words of the sender. */
 function kindOf(error: string): string {
   return [BAD_HEADER, BAD_VERSION].find((kind) => error.startsWith(kind)) ?? error;
+}
+
+/** Whether the network below resends what is lost, so that transactions need not (RFC 3261 17). */
+function isReliable(transport: Transport): boolean {
+  return transport.protocol !== 'udp';
+}
+
+function withT1(timers: TimerTable, t1: number): TimerTable {
+  return t1 > 0 ? { ...timers, t1: Math.max(t1, SHORTEST_T1) } : timers;
 }
 
 function isTooLarge(text: string, transport: Transport): boolean {

@@ -1,28 +1,46 @@
 import type { EngineClock, EngineTimer } from '../clock.js';
 
+/** The last state of every machine. */
+type End = 'terminated';
+
+/** The steps that a machine may take from each state. */
+export type LegalSteps<State extends string> = Readonly<Record<State | End, readonly (State | End)[]>>;
+
 /**
  * A state machine with the legal steps written down, and timers that end with it.
  *
- * @typeParam State the names of the states; one of them is `terminated`.
+ * @typeParam State the names of the states.
  */
 export abstract class Machine<State extends string> {
   readonly #clock: EngineClock;
-  readonly #legal: Readonly<Record<State, readonly State[]>>;
+  readonly #legal: LegalSteps<State>;
+  readonly #ended: () => void;
   readonly #timers = new Map<string, EngineTimer>();
-  #state: State;
+  #state: State | End;
 
-  constructor(clock: EngineClock, initial: State, legal: Readonly<Record<State, readonly State[]>>) {
+  /** @param ended called once, when the machine has terminated. */
+  constructor(clock: EngineClock, initial: State, legal: LegalSteps<State>, ended: () => void) {
     this.#clock = clock;
     this.#state = initial;
     this.#legal = legal;
+    this.#ended = ended;
   }
 
-  get state(): State {
+  get state(): State | End {
     return this.#state;
   }
 
+  /** Ends the machine at once. Its user hears nothing but that it ended. */
+  terminate(): void {
+    if (this.#state !== 'terminated') {
+      this.transition('terminated');
+      this.disarmAll();
+      this.#ended();
+    }
+  }
+
   /** The one way to change the state. An illegal step is a bug. */
-  protected transition(to: State): void {
+  protected transition(to: State | End): void {
     if (!this.#legal[this.#state].includes(to)) {
       throw new Error(`illegal step ${this.#state} -> ${to}`);
     }
@@ -42,6 +60,17 @@ export abstract class Machine<State extends string> {
         action();
       }),
     );
+  }
+
+  /** Ends the machine after a time; at once when that is none. */
+  protected terminateAfter(name: string, delay: number): void {
+    if (delay === 0) {
+      this.terminate();
+      return;
+    }
+    this.arm(name, delay, () => {
+      this.terminate();
+    });
   }
 
   protected disarm(name: string): void {

@@ -18,19 +18,25 @@ const LEGAL = {
   terminated: [],
 } as const;
 
-/** Non-INVITE client transaction over UDP: RFC 3261 17.1.2. */
+/** Non-INVITE client transaction: RFC 3261 17.1.2. */
 export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
   readonly #timers: TimerTable;
+  readonly #isReliable: boolean;
   readonly #user: NonInviteClientUser;
 
-  constructor(clock: EngineClock, timers: TimerTable, user: NonInviteClientUser) {
-    super(clock, 'trying', LEGAL);
+  constructor(clock: EngineClock, timers: TimerTable, user: NonInviteClientUser, isReliable = false) {
+    super(clock, 'trying', LEGAL, () => {
+      user.terminated();
+    });
     this.#timers = timers;
+    this.#isReliable = isReliable;
     this.#user = user;
   }
 
   start(): void {
-    this.#resendAfter(this.#timers.t1);
+    if (!this.#isReliable) {
+      this.#resendAfter(this.#timers.t1);
+    }
     this.arm('F', this.#timers.t1x64, () => {
       this.terminate();
       this.#user.timedOut();
@@ -51,9 +57,7 @@ export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
     }
     this.disarmAll();
     this.transition('completed');
-    this.arm('K', this.#timers.t4, () => {
-      this.terminate();
-    });
+    this.terminateAfter('K', this.#isReliable ? 0 : this.#timers.t4);
     return true;
   }
 
@@ -63,15 +67,6 @@ export class NonInviteClientTransaction extends Machine<NonInviteClientState> {
       this.terminate();
       then();
     });
-  }
-
-  /** Ends the transaction at once, without a word to its user. */
-  terminate(): void {
-    if (this.state !== 'terminated') {
-      this.transition('terminated');
-      this.disarmAll();
-      this.#user.terminated();
-    }
   }
 
   #resendAfter(delay: number): void {

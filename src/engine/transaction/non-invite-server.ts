@@ -17,20 +17,22 @@ const LEGAL = {
   terminated: [],
 } as const;
 
-/** Non-INVITE server transaction over UDP: RFC 3261 17.2.2. */
+/** Non-INVITE server transaction: RFC 3261 17.2.2. */
 export class NonInviteServerTransaction extends Machine<NonInviteServerState> {
   readonly #timers: TimerTable;
+  readonly #isReliable: boolean;
   readonly #user: NonInviteServerUser;
   #last: string | undefined;
 
-  constructor(clock: EngineClock, timers: TimerTable, user: NonInviteServerUser) {
-    super(clock, 'trying', LEGAL);
+  constructor(clock: EngineClock, timers: TimerTable, user: NonInviteServerUser, isReliable = false) {
+    super(clock, 'trying', LEGAL, () => {
+      user.terminated();
+    });
     this.#timers = timers;
+    this.#isReliable = isReliable;
     this.#user = user;
     // An application that never answers must not keep the transaction for ever.
-    this.arm('unanswered', timers.silentApplication, () => {
-      this.terminate();
-    });
+    this.terminateAfter('unanswered', timers.silentApplication);
   }
 
   /** Whether a final response has been sent. */
@@ -65,17 +67,7 @@ export class NonInviteServerTransaction extends Machine<NonInviteServerState> {
     }
     this.disarmAll();
     this.transition('completed');
-    this.arm('J', this.#timers.t1x64, () => {
-      this.terminate();
-    });
+    this.terminateAfter('J', this.#isReliable ? 0 : this.#timers.t1x64);
     return true;
-  }
-
-  terminate(): void {
-    if (this.state !== 'terminated') {
-      this.transition('terminated');
-      this.disarmAll();
-      this.#user.terminated();
-    }
   }
 }

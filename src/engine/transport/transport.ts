@@ -1,4 +1,6 @@
-/** Where a message came from, or goes to. */
+import type { EngineClock } from '../clock.js';
+
+/** Where a message came from, or goes to. Over TCP the port may be that of one connection. */
 export interface Peer {
   readonly address: string;
   readonly port: number;
@@ -9,8 +11,13 @@ export interface Peer {
 export interface TransportEvents {
   /** A message arrived. One character is one byte. */
   received(text: string, from: Peer, transport: Transport): void;
-  /** The peer cannot be reached: its host says that nobody listens there (ICMP port unreachable), or there is no way to it. */
+  /**
+   * The peer cannot be reached: its host says that nobody listens there (ICMP port unreachable, a refused connection), there
+   * is no way to it, or a connection to it ended.
+   */
   refused(peer: Peer): void;
+  /** A message above the limits of a stream began; `text` is its start, and its headers may be cut. */
+  tooLarge?(text: string, from: Peer, transport: Transport): void;
 }
 
 /** Sends and receives messages on one local address. */
@@ -20,15 +27,33 @@ export interface Transport {
   readonly port: number;
   /** Bytes of the longest message that can be sent; without it there is no limit. */
   readonly largest?: number;
-  /** Sends a message. Whatever goes wrong is told later, by `refused`. */
-  send(text: string, to: Peer): void;
+  /**
+   * Sends a message. Whatever goes wrong is told later, by `refused`.
+   *
+   * @param otherwise where a response goes when its connection is gone (RFC 3261 18.2.2).
+   */
+  send(text: string, to: Peer, otherwise?: Peer): void;
+  /** Takes a message back that still waits for its connection: it must not leave when the network comes back. */
+  retract?(text: string, to: Peer): void;
   close(): Promise<void>;
 }
 
-/** Decides what happens to a datagram: `drop`, or a delay in milliseconds. The laboratory's faults use it. */
+/** Decides what happens to a message: `drop`, or a delay in milliseconds. The laboratory's faults use it. */
 export interface TransportFilter {
   incoming(text: string, from: Peer): 'drop' | number;
   outgoing(text: string, to: Peer): 'drop' | number;
+}
+
+/** Does what a filter decided. */
+export function meetFate(fate: 'drop' | number, clock: EngineClock, action: () => void): void {
+  if (fate === 'drop') {
+    return;
+  }
+  if (fate > 0) {
+    clock.setTimer(fate, action);
+  } else {
+    action();
+  }
 }
 
 /** Whether a message is a response (RFC 3261 7.2). */
@@ -36,7 +61,12 @@ export function isResponseText(text: string): boolean {
   return text.startsWith('SIP/2.0 ');
 }
 
+/** Whether the port of a peer is one. */
+export function hasPort({ port }: Peer): boolean {
+  return port > 0 && port < 65_536;
+}
+
 /** Peers as map keys. */
 export function peerKey(peer: Peer): string {
-  return `${peer.address}:${peer.port}`;
+  return `${peer.transport}:${peer.address}:${peer.port}`;
 }

@@ -3,7 +3,9 @@ import { lookup as resolve } from 'node:dns';
 import { isIP } from 'node:net';
 import type { EngineClock, EngineTimer } from '../clock.js';
 import {
+  hasPort,
   isResponseText,
+  meetFate,
   peerKey,
   type Peer,
   type Transport,
@@ -101,17 +103,9 @@ export class UdpTransport implements Transport {
   }
 
   send(text: string, to: Peer): void {
-    const fate = this.#filter?.outgoing(text, to) ?? 0;
-    if (fate === 'drop') {
-      return;
-    }
-    if (fate > 0) {
-      this.#clock.setTimer(fate, () => {
-        this.#transmit(text, to);
-      });
-      return;
-    }
-    this.#transmit(text, to);
+    meetFate(this.#filter?.outgoing(text, to) ?? 0, this.#clock, () => {
+      this.#transmit(text, to);
+    });
   }
 
   async close(): Promise<void> {
@@ -126,7 +120,7 @@ export class UdpTransport implements Transport {
     if (this.#closed) {
       return;
     }
-    if (!(to.port > 0 && to.port < 65_536)) {
+    if (!hasPort(to)) {
       this.#clock.setTimer(0, () => {
         this.#refused(to);
       });
@@ -255,17 +249,9 @@ export class UdpTransport implements Transport {
     socket.on('message', (bytes, remote) => {
       const from: Peer = { address: remote.address, port: remote.port, transport: 'udp' };
       const text = bytes.length < SHORTEST ? '' : bytes.toString('latin1');
-      const fate = text === '' ? 'drop' : (this.#filter?.incoming(text, from) ?? 0);
-      if (fate === 'drop') {
-        return;
-      }
-      if (fate > 0) {
-        this.#clock.setTimer(fate, () => {
-          this.#deliver(text, from);
-        });
-        return;
-      }
-      this.#deliver(text, from);
+      meetFate(text === '' ? 'drop' : (this.#filter?.incoming(text, from) ?? 0), this.#clock, () => {
+        this.#deliver(text, from);
+      });
     });
   }
 

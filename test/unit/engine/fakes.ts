@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { header } from '../../../src/sip/headers.js';
 import { parseMessage, printMessage, type Header, type SipMessage, type SipRequest } from '../../../src/sip/message.js';
 import { STANDARD_TIMERS } from '../../../src/engine/timers.js';
@@ -21,7 +22,7 @@ export interface Sent {
 }
 
 /** A transport that only remembers. */
-export class FakeTransport implements Transport {
+class FakeTransport implements Transport {
   readonly protocol: Transport['protocol'];
   readonly address = '127.4.0.1';
   readonly port = 5060;
@@ -172,4 +173,15 @@ export function parsed(text: string): SipMessage {
     throw new Error(`${result.error}: ${text}`);
   }
   return result.message;
+}
+
+/** Waits until something on real sockets is true, at most three seconds. */
+export async function until(condition: () => boolean, what = 'condition'): Promise<void> {
+  const start = performance.now();
+  while (!condition()) {
+    if (performance.now() - start > 3_000) {
+      throw new Error(`never: ${what}`);
+    }
+    await sleep(1);
+  }
 }

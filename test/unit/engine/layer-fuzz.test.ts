@@ -126,8 +126,8 @@ function finish(b: Bench, handles: readonly InviteHandle[] = []): void {
 
 t.test('any sequence of what users and peers do ends with nothing open and no timer', async () => {
   fc.assert(
-    fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
-      const b = bench();
+    fc.property(fc.array(anyStep, { maxLength: 60 }), fc.constantFrom('udp', 'tcp'), (steps, protocol) => {
+      const b = bench(protocol);
       const handles: InviteHandle[] = [];
       for (const step of steps) {
         b.clock.advance(step.pause);

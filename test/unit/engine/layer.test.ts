@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Peer } from '../../../src/engine/transport/transport.js';
 import { header, headerValues } from '../../../src/sip/headers.js';
 import type { SipRequest } from '../../../src/sip/message.js';
 import { newTag, responseTo, type ServerHandle } from '../../../src/engine/transaction/layer.js';
@@ -427,4 +428,61 @@ t.test('an ACK of a 2xx is a request of its own', async (t) => {
   t.equal(startLine(text), 'ACK sip:112@127.4.9.9');
   t.equal(b.transport.sent[0]?.text, text);
   t.same(b.layer.counts(), NOTHING);
+});
+
+t.test('an INVITE to a peer with a known round-trip time is resent early', async (t) => {
+  const rows: readonly (readonly [number | undefined, readonly number[]])[] = [
+    [undefined, [0, 500, 1_500]],
+    [60, [0, 60, 180, 420, 900, 1_860]],
+    [1, [0, 10, 30, 70, 150, 310, 630, 1_270]],
+    [0, [0, 500, 1_500]],
+    [Number.NaN, [0, 500, 1_500]],
+  ];
+  for (const [t1, expected] of rows) {
+    const b = bench();
+    const user = hearing();
+    b.layer.sendInvite(ownRequest('INVITE'), peerAt(), b.transport, user, t1);
+    b.clock.advance(2_000);
+    t.same(
+      b.transport.sent.map(({ at }) => at),
+      expected,
+      `T1 of ${t1} ms`,
+    );
+    b.clock.advance(29_999);
+    t.same(user.heard, []);
+    b.clock.advance(1);
+    t.same(user.heard, ['timeout'], 'timer B stays');
+  }
+});
+
+t.test('over TCP a response goes to the connection, with the address of its Via behind it', async (t) => {
+  const targets: (string | undefined)[] = [];
+  const b = bench('tcp');
+  b.transport.send = (_text: string, to: Peer, otherwise?: Peer) => {
+    targets.push(
+      `${to.address}:${to.port}`,
+      otherwise === undefined ? undefined : `${otherwise.address}:${otherwise.port}`,
+    );
+  };
+  const via = 'SIP/2.0/TCP 10.0.0.1:5070;branch=z9hG4bK1';
+  b.layer.received(theirRequest('INVITE', { via }), peerAt('127.4.9.7', 4321, 'tcp'), b.transport);
+  answer(firstOf(b.invites), 200);
+  t.same(targets, ['127.4.9.7:4321', '127.4.9.7:5070']);
+  b.clock.advance(32_000);
+  t.equal(targets.length, 2, 'not resent');
+  t.equal(b.notAcknowledged.length, 1);
+  const sent = b.layer.sendRequest(ownRequest('OPTIONS'), peerAt(), b.transport, hearing(), true);
+  t.match(sent.text, /\r\nVia: SIP\/2\.0\/TCP /);
+  t.equal(targets.at(-1), undefined);
+});
+
+t.test('a request too large for a stream gets 513', async (t) => {
+  const b = bench('tcp');
+  const head = theirRequest('INVITE', { callId: 'big' });
+  for (const text of [head, head.slice(0, -10), theirRequest('ACK'), theirResponse(head, 200), 'INVITE', '']) {
+    b.layer.tooLarge(text, peerAt('127.4.9.7', 4321, 'tcp'), b.transport);
+  }
+  t.same(b.transport.takeLines(), ['513 Message Too Large', '513 Message Too Large']);
+  t.equal(b.layer.discarded.get('too large'), 6);
+  t.equal(b.clock.waiting, 0);
 });

@@ -21,52 +21,72 @@ function recorder(): { clock: VirtualClock; did: string[]; note: (what: string) 
   return { clock, did, note: (what) => () => did.push(`${what} ${clock.now()}`) };
 }
 
-function inviteClient(): Running<InviteClientTransaction> {
+function inviteClient(isReliable = false): Running<InviteClientTransaction> {
   const { clock, did, note } = recorder();
-  const machine = new InviteClientTransaction(clock, STANDARD_TIMERS, {
-    transmit: note('INVITE'),
-    acknowledge: (to) => {
-      note(`ACK ${to}`)();
+  const machine = new InviteClientTransaction(
+    clock,
+    STANDARD_TIMERS,
+    {
+      transmit: note('INVITE'),
+      acknowledge: (to) => {
+        note(`ACK ${to}`)();
+      },
+      cancel: note('CANCEL'),
+      timedOut: note('timed out'),
+      terminated: note('end'),
     },
-    cancel: note('CANCEL'),
-    timedOut: note('timed out'),
-    terminated: note('end'),
-  });
+    isReliable,
+  );
   machine.start();
   return { machine, clock, did };
 }
 
-function nonInviteClient(): Running<NonInviteClientTransaction> {
+function nonInviteClient(isReliable = false): Running<NonInviteClientTransaction> {
   const { clock, did, note } = recorder();
-  const machine = new NonInviteClientTransaction(clock, STANDARD_TIMERS, {
-    transmit: note('send'),
-    timedOut: note('timed out'),
-    terminated: note('end'),
-  });
+  const machine = new NonInviteClientTransaction(
+    clock,
+    STANDARD_TIMERS,
+    {
+      transmit: note('send'),
+      timedOut: note('timed out'),
+      terminated: note('end'),
+    },
+    isReliable,
+  );
   machine.start();
   return { machine, clock, did };
 }
 
-function inviteServer(): Running<InviteServerTransaction> {
+function inviteServer(isReliable = false): Running<InviteServerTransaction> {
   const { clock, did, note } = recorder();
-  const machine = new InviteServerTransaction(clock, STANDARD_TIMERS, {
-    transmit: (text) => {
-      note(text)();
+  const machine = new InviteServerTransaction(
+    clock,
+    STANDARD_TIMERS,
+    {
+      transmit: (text) => {
+        note(text)();
+      },
+      notAcknowledged: note('no ACK'),
+      terminated: note('end'),
     },
-    notAcknowledged: note('no ACK'),
-    terminated: note('end'),
-  });
+    isReliable,
+  );
   return { machine, clock, did };
 }
 
-function nonInviteServer(): Running<NonInviteServerTransaction> {
+function nonInviteServer(isReliable = false): Running<NonInviteServerTransaction> {
   const { clock, did, note } = recorder();
-  const machine = new NonInviteServerTransaction(clock, STANDARD_TIMERS, {
-    transmit: (text) => {
-      note(text)();
+  const machine = new NonInviteServerTransaction(
+    clock,
+    STANDARD_TIMERS,
+    {
+      transmit: (text) => {
+        note(text)();
+      },
+      terminated: note('end'),
     },
-    terminated: note('end'),
-  });
+    isReliable,
+  );
   return { machine, clock, did };
 }
 
@@ -284,10 +304,51 @@ t.test('a request that the application never answers is forgotten', async (t) =>
   t.same(did, ['end 60000']);
 });
 
+t.test('over TCP nothing is resent, and nothing is kept to absorb copies', async (t) => {
+  const calling = inviteClient(true);
+  calling.clock.advance(100_000);
+  t.same(calling.did, ['INVITE 0', 'end 32000', 'timed out 32000'], 'no A, but B');
+  const refused = inviteClient(true);
+  t.ok(refused.machine.received(486, 'x'));
+  t.same(refused.did, ['INVITE 0', 'end 0', 'ACK x 0'], 'D is zero');
+  const asking = nonInviteClient(true);
+  asking.clock.advance(31_999);
+  t.same(asking.did, ['send 0'], 'no E');
+  asking.clock.advance(1);
+  t.same(asking.did, ['send 0', 'end 32000', 'timed out 32000'], 'but F');
+  const asked = nonInviteClient(true);
+  t.ok(asked.machine.received(200));
+  t.equal(asked.machine.state, 'terminated', 'K is zero');
+  const refusing = inviteServer(true);
+  refusing.machine.respond(486, '486');
+  refusing.clock.advance(31_999);
+  t.same(refusing.did, ['486 0'], 'no G');
+  refusing.machine.acknowledged();
+  t.same(refusing.did, ['486 0', 'end 31999'], 'I is zero');
+  const unheard = inviteServer(true);
+  unheard.machine.respond(486, '486');
+  unheard.clock.advance(32_000);
+  t.same(unheard.did, ['486 0', 'end 32000'], 'but H');
+  const answering = nonInviteServer(true);
+  t.ok(answering.machine.respond(200, '200'));
+  t.same(answering.did, ['200 0', 'end 0'], 'J is zero');
+});
+
+t.test('over TCP a 2xx is not resent, but a missing ACK is told', async (t) => {
+  const { machine, clock, did } = inviteServer(true);
+  machine.respond(200, '200');
+  clock.advance(100_000);
+  t.same(did, ['200 0', 'end 32000', 'no ACK 32000']);
+  const client = inviteClient(true);
+  client.machine.received(200, '');
+  client.clock.advance(31_999);
+  t.ok(client.machine.received(200, 'fork'), 'M is the same');
+});
+
 t.test('an illegal step throws, and changes nothing', async (t) => {
   class Lamp extends Machine<'off' | 'on' | 'terminated'> {
     constructor() {
-      super(new VirtualClock(), 'off', { off: ['on'], on: ['terminated'], terminated: [] });
+      super(new VirtualClock(), 'off', { off: ['on'], on: ['terminated'], terminated: [] }, () => undefined);
     }
     go(to: 'off' | 'on' | 'terminated'): void {
       this.transition(to);
@@ -318,13 +379,13 @@ const anyEvents = fc.array(
 type Event = { readonly pause: number; readonly kind: number; readonly status: number };
 
 function everySequence<M extends { readonly state: string }>(
-  make: () => Running<M>,
+  make: (isReliable: boolean) => Running<M>,
   step: (machine: M, event: Event) => void,
   end: (machine: M) => void,
 ): void {
   fc.assert(
-    fc.property(anyEvents, (events) => {
-      const { machine, clock, did } = make();
+    fc.property(anyEvents, fc.boolean(), (events, isReliable) => {
+      const { machine, clock, did } = make(isReliable);
       for (const event of events) {
         clock.advance(event.pause);
         step(machine, event);

@@ -8,7 +8,7 @@ import { TransactionLayer } from '../../../src/engine/transaction/layer.js';
 import type { Peer, TransportEvents, TransportFilter } from '../../../src/engine/transport/transport.js';
 import { UdpTransport } from '../../../src/engine/transport/udp.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
-import { bench, hearing, ownRequest, peerAt, theirRequest } from './fakes.js';
+import { bench, hearing, ownRequest, peerAt, theirRequest, until } from './fakes.js';
 
 interface Open {
   readonly udp: UdpTransport;
@@ -41,15 +41,6 @@ async function peerSocket(t: Test, address: string, port = 5060): Promise<{ sock
     socket.close();
   });
   return { socket, texts };
-}
-
-/** Waits until something is true, at most two seconds. */
-async function until(condition: () => boolean): Promise<number> {
-  const start = performance.now();
-  while (!condition() && performance.now() - start < 2_000) {
-    await sleep(1);
-  }
-  return performance.now() - start;
 }
 
 t.test('a refusal is seen at once while others still reach the listener', async (t) => {
@@ -166,7 +157,6 @@ t.test('closing amid everything throws nothing, and nothing comes after it', asy
   const again = await open(t, '127.4.8.1');
   again.udp.send('OPTIONS early', peerAt('127.4.8.2'));
   again.udp.send('OPTIONS early', peerAt('0.0.0.0', 0));
-  again.udp.send('OPTIONS early', peerAt('no.such.host.invalid'));
   again.udp.send('OPTIONS early', peerAt('::1'));
   peer.socket.send('OPTIONS', 5060, '127.4.8.1');
   const closing = again.udp.close();
@@ -179,18 +169,11 @@ t.test('what cannot be sent is told as a refusal', async (t) => {
   const { udp, refused } = await open(t, '127.4.9.1');
   udp.send('OPTIONS', peerAt('198.51.100.1'));
   udp.send('OPTIONS', peerAt('::1'));
-  udp.send('OPTIONS', peerAt('name.invalid'));
   udp.send('OPTIONS', peerAt('127.4.9.2', 0));
   udp.send('OPTIONS', peerAt('127.4.9.3', 70_000));
   t.same(refused, [], 'not before the caller goes on');
-  await until(() => refused.length === 5);
-  t.same(refused.map(({ address }) => address).toSorted(), [
-    '127.4.9.2',
-    '127.4.9.3',
-    '198.51.100.1',
-    '::1',
-    'name.invalid',
-  ]);
+  await until(() => refused.length === 4);
+  t.same(refused.map(({ address }) => address).toSorted(), ['127.4.9.2', '127.4.9.3', '198.51.100.1', '::1']);
 });
 
 t.test('a filter drops and delays, both ways', async (t) => {
