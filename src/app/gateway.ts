@@ -46,6 +46,7 @@ export class Gateway {
       journal: this.#journal,
       dispatcher: this.#keeper,
       numbering: config.numbering,
+      site: config.site,
     });
     this.#keeper.onTrunkGone((trunk, service) => {
       this.#desk.trunkGone(trunk, service);

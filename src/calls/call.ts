@@ -92,7 +92,8 @@ export type CallCommand =
   | { readonly do: 'give-up'; readonly attempt: AttemptId; readonly cause: GiveUpCause }
   /** End an answered leg: ACK where it is still owed, then BYE. */
   | { readonly do: 'release-callee'; readonly attempt: AttemptId; readonly cause: string }
-  | { readonly do: 'ring-caller' }
+  /** Ringing, with what the trunk of `from` says beside its session description. */
+  | { readonly do: 'ring-caller'; readonly from?: AttemptId }
   | { readonly do: 'answer-caller'; readonly attempt: AttemptId }
   | { readonly do: 'reject-caller' }
   | { readonly do: 'release-caller' }

@@ -7,6 +7,7 @@ import type { Clock, Random } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
 import type { IncomingCall, IncomingRequest, SipServer, Source } from '../ports/sip-server.js';
 import type { Attempt } from './call.js';
+import { ALLOW } from './outgoing.js';
 import { reportOf } from './report.js';
 import { CallSession, type SessionPorts } from './session.js';
 
@@ -34,6 +35,8 @@ export interface DeskPorts {
   readonly journal: Journal;
   readonly dispatcher: Dispatcher;
   readonly numbering: NumberingPlan;
+  /** The name of this gateway's site, for the trace that it leaves on its INVITEs. */
+  readonly site: string;
 }
 
 /** Takes every call that comes in, and keeps those that are open. */
@@ -93,11 +96,12 @@ export class Desk {
   }
 
   #sessionPorts(): SessionPorts {
-    const { server, clock, log, dispatcher, journal } = this.#ports;
+    const { server, clock, log, dispatcher, journal, site } = this.#ports;
     return {
       server,
       clock,
       log,
+      site,
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
       evidence: (attempt, service, outcome) => {
         dispatcher.evidence(attempt, service, outcome);
@@ -122,7 +126,6 @@ export class Desk {
     if (this.#ports.dispatcher.ingressOf(request.source) === undefined) {
       return request.respond({ status: 403 });
     }
-    const allow = { name: 'Allow', value: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK' };
-    request.respond({ status: request.request.method === 'OPTIONS' ? 200 : 405, headers: [allow] });
+    request.respond({ status: request.request.method === 'OPTIONS' ? 200 : 405, headers: [ALLOW] });
   }
 }

@@ -1,9 +1,8 @@
 import type { AttemptReport, CallReport } from '../domain/call-report.js';
 import { between, type Instant } from '../domain/time.js';
 import type { Clock } from '../ports/clock.js';
-import { callerIdentity } from '../sip/identity.js';
-import { parseUri } from '../sip/uri.js';
 import type { Attempt } from './call.js';
+import { callerNumber } from './caller.js';
 import type { CallSession } from './session.js';
 
 /** What a call was, for the journal, the console and the tester's screen. */
@@ -15,7 +14,7 @@ export function reportOf(session: CallSession, clock: Clock): CallReport {
   return {
     callId: subject.callId,
     service: subject.service.id,
-    caller: callerOf(session),
+    caller: callerNumber(subject.incoming.request.headers) || 'anonymous',
     ingress: subject.ingress,
     startedAt: new Date(clock.wallTime() - between(state.startedAt, clock.now())).toISOString(),
     attempts: state.attempts.map((attempt) => attemptReport(attempt, since)),
@@ -57,21 +56,6 @@ function outcomeOf(attempt: Attempt): Pick<AttemptReport, 'outcome' | 'reason'> 
     case 'trying':
     case 'progressing':
       return { outcome: 'given up', reason: missed?.reason ?? 'still open' };
-  }
-}
-
-function callerOf(session: CallSession): string {
-  const identity = callerIdentity(session.subject.incoming.request.headers);
-  const uri = parseUri(identity.uri);
-  switch (uri.scheme) {
-    case 'sip':
-    case 'sips':
-      return uri.user ?? uri.host;
-    case 'tel':
-      return uri.number;
-    case 'urn':
-    case 'other':
-      return identity.uri === '' ? 'anonymous' : identity.uri;
   }
 }
 

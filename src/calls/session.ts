@@ -20,12 +20,13 @@ import type {
   SipServer,
 } from '../ports/sip-server.js';
 import { coldDeadlines } from '../routing/deadlines.js';
-import { header } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { parseReasons, printReason } from '../sip/reason.js';
+import { answerTo, ringing } from './answer.js';
 import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
 import { inviteFor } from './outgoing.js';
 import { isTrustedProgress } from './progress.js';
+import { hasSdp } from './session-description.js';
 import { isOpen, newCall, transition } from './transition.js';
 import { Tie } from './tie.js';
 
@@ -41,6 +42,8 @@ export interface SessionPorts {
   readonly server: SipServer;
   readonly clock: Clock;
   readonly log: Log;
+  /** This gateway's name in the hop marker. */
+  readonly site: string;
   readonly nextAttemptId: () => AttemptId;
   /** What an attempt said about its trunk. */
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
@@ -64,6 +67,7 @@ export interface CallSubject {
 /** The legs of an attempt. */
 interface Leg {
   readonly leg: CalleeLeg;
+  ringing?: ReceivedResponse;
   answer?: { readonly response: ReceivedResponse; readonly dialog: Dialog };
 }
 
@@ -153,7 +157,7 @@ export class CallSession {
       case 'release-callee':
         return this.#releaseCallee(command.attempt, command.cause);
       case 'ring-caller':
-        return this.#ring();
+        return this.#ring(command.from);
       case 'answer-caller':
         return this.#answerCaller(command.attempt);
       case 'reject-caller':
@@ -174,7 +178,7 @@ export class CallSession {
     this.#ports.attemptStarted(attempt, this.subject.service);
     const { request } = this.subject.incoming;
     const { service, callId } = this.subject;
-    const invite = inviteFor({ request, class: service.class, callId }, attempt.planned, attempt.variant);
+    const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
     this.#legs.set(attempt.id, { leg });
     this.#after(deadlines.silence, { type: 'deadline', attempt: attempt.id, which: 'silence' });
@@ -191,6 +195,10 @@ export class CallSession {
     return {
       progressed: (response) => {
         const trusted = isTrustedProgress(response, attempt.planned.trunk);
+        const leg = this.#legs.get(id);
+        if (leg !== undefined && trusted) {
+          leg.ringing = response;
+        }
         this.#dispatch({ type: 'responded', attempt: id, status: response.status, trusted });
       },
       answered: (response, dialog) => {
@@ -255,11 +263,12 @@ export class CallSession {
     };
   }
 
-  #ring(): void {
+  #ring(from?: AttemptId): void {
     if (this.#call.phase.phase !== 'searching') {
       return;
     }
-    this.subject.incoming.progress({ status: 180 });
+    const heard = from === undefined ? undefined : this.#legs.get(from)?.ringing;
+    this.subject.incoming.progress(ringing(heard));
     this.#later(RING_AGAIN, () => {
       this.#ring();
     });
@@ -272,10 +281,10 @@ export class CallSession {
       return;
     }
     const { response, dialog } = leg.answer;
-    const delayed = this.subject.incoming.request.body === '';
+    const delayed = !hasSdp(this.subject.incoming.request);
     this.#tie.join(dialog, leg.leg, delayed);
     this.subject.incoming
-      .answer({ status: 200, headers: contentType(response), body: response.body })
+      .answer(answerTo(response))
       .then((caller) => {
         this.#caller = caller;
         this.#tie.callerJoined(caller);
@@ -353,9 +362,4 @@ export class CallSession {
 function failureOf(attempt: Attempt): readonly FailedAttempt[] {
   const verdict = attempt.state.phase === 'failed' ? attempt.state.verdict : attempt.missed;
   return verdict === undefined ? [] : [{ carrier: attempt.planned.trunk.carrier, verdict }];
-}
-
-function contentType(response: ReceivedResponse): readonly Header[] {
-  const value = header(response.headers, 'Content-Type');
-  return value === undefined || response.body === '' ? [] : [{ name: 'Content-Type', value }];
 }

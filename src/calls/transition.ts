@@ -149,7 +149,7 @@ function onResponse(draft: Draft, id: AttemptId, trusted: boolean): void {
     draft.update(id, { firstResponseAt, progressAt: draft.now, state: { phase: 'progressing' } });
     draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'progressed' } });
   }
-  ring(draft);
+  ring(draft, id);
 }
 
 function trying(attempt: Attempt): Attempt['state'] {
@@ -191,13 +191,20 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
   if (draft.call.phase.phase !== 'searching') {
     return;
   }
-  if (verdict.next === 'end' && draft.call.class !== 'emergency') {
+  const once = attempt.variant === 'as-sent' ? variantFor(verdict, attempt.planned) : undefined;
+  if (once !== undefined) {
+    draft.start(attempt.planned, once);
+  } else if (verdict.next === 'end' && draft.call.class !== 'emergency') {
     draft.set({ remaining: [] });
-  } else if (verdict.next === 'same-plain' && attempt.variant === 'as-sent') {
-    draft.start(attempt.planned, 'plain');
-  } else if (verdict.next === 'same-own-number' && attempt.variant === 'as-sent') {
-    draft.start(attempt.planned, 'own-number');
   }
+}
+
+/** How the same route is tried once more. A trunk of which no own number is known has none to show. */
+function variantFor(verdict: Verdict, { trunk }: PlannedAttempt): Variant | undefined {
+  if (verdict.next === 'same-plain') {
+    return 'plain';
+  }
+  return verdict.next === 'same-own-number' && trunk.ownNumber !== undefined ? 'own-number' : undefined;
 }
 
 /**
@@ -249,10 +256,10 @@ function onTrunkGone(draft: Draft, trunk: string): void {
   }
 }
 
-function ring(draft: Draft): void {
+function ring(draft: Draft, from?: AttemptId): void {
   if (draft.call.phase.phase === 'searching' && draft.call.ringingAt === undefined) {
     draft.set({ ringingAt: draft.now });
-    draft.ask({ do: 'ring-caller' });
+    draft.ask({ do: 'ring-caller', ...(from === undefined ? {} : { from }) });
   }
 }
 

@@ -48,6 +48,10 @@ export interface Trunk {
   readonly trusted183: boolean;
   /** Whether a 180 on this trunk says that the far end really rings. Mobile gateways fake it. */
   readonly trusted180: boolean;
+  /** Whether reliable provisional responses (RFC 3262) are offered on it. Not by default. */
+  readonly reliableProvisionals?: boolean;
+  /** The number that the carrier knows the trunk by, shown where it refuses the caller's. */
+  readonly ownNumber?: string;
   /** Time between OPTIONS probes while idle. */
   readonly probeInterval: Milliseconds;
   /** The operator's wish, apart from what is observed. */

@@ -94,6 +94,7 @@ t.test('trunks get their defaults by kind, and all that they are lost with', (t)
   const sip = network.trunks.get(id<TrunkId>('kpn-a'));
   const mobile = network.trunks.get(id<TrunkId>('lte-a'));
   t.match(sip, { trusted180: true, trusted183: false, probeInterval: 1_000, enabled: true });
+  t.match(sip, { reliableProvisionals: false, ownNumber: undefined });
   t.match(mobile, {
     trusted180: false,
     trusted183: false,
@@ -102,9 +103,20 @@ t.test('trunks get their defaults by kind, and all that they are lost with', (t)
   t.same([...(sip?.riskGroups ?? [])], ['kpn-core']);
   t.same([...(mobile?.riskGroups ?? [])], ['gateway:lte', 'mobile-core', 'ups-a']);
   const own = loaded(
-    loadWith(change('inventory', 'channels: 30', 'channels: 30, trusted183: true, probeInterval: 1.5s')),
+    loadWith(
+      change(
+        'inventory',
+        'channels: 30',
+        'channels: 30, trusted183: true, probeInterval: 1.5s, reliableProvisionals: true, ownNumber: 088-0000112',
+      ),
+    ),
   );
-  t.match(own.network.trunks.get(id<TrunkId>('kpn-a')), { trusted183: true, probeInterval: 1_500 });
+  t.match(own.network.trunks.get(id<TrunkId>('kpn-a')), {
+    trusted183: true,
+    probeInterval: 1_500,
+    reliableProvisionals: true,
+    ownNumber: '0880000112',
+  });
   t.end();
 });
 

@@ -13,8 +13,9 @@ import type {
   ReceivedRequest,
   ReceivedResponse,
   SipServer,
+  Source,
 } from '../../src/ports/sip-server.js';
-import type { Header } from '../../src/sip/message.js';
+import { parseMessage, type Header } from '../../src/sip/message.js';
 
 export const OFFER =
   'v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
@@ -84,9 +85,19 @@ export class FakeCallee implements CalleeLeg {
   }
 }
 
+/** A request as the SIP server hands it on: what could be understood of it. */
+export function readRequest(bytes: string): ReceivedRequest {
+  const result = parseMessage(bytes);
+  const message = result.ok ? result.message : result.partial;
+  if (message?.kind !== 'request') {
+    throw new Error('the test needs a request');
+  }
+  return message;
+}
+
 /** A caller that the test plays. */
 export class FakeCaller implements IncomingCall {
-  readonly source = { address: '127.0.0.9', port: 5060, transport: 'udp' as const };
+  readonly source: Source = { address: '127.0.0.9', port: 5060, transport: 'udp' };
   readonly request: ReceivedRequest;
   readonly dialog = new FakeDialog();
   readonly heard: OutgoingResponse[] = [];
@@ -101,6 +112,12 @@ export class FakeCaller implements IncomingCall {
       headers: [{ name: 'From', value: '<sip:0612345678@example.nl>;tag=x' }, ...headers],
       body,
     };
+  }
+
+  /** A caller whose INVITE is read from these bytes. */
+  static from(bytes: string, source: Partial<Source> = {}): FakeCaller {
+    const caller = new FakeCaller('');
+    return Object.assign(caller, { request: readRequest(bytes), source: { ...caller.source, ...source } });
   }
 
   attach(events: CallerEvents): void {

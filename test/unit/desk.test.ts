@@ -1,52 +1,7 @@
 import t from 'tap';
-import { HealthKeeper } from '../../src/app/health-keeper.js';
-import { Desk } from '../../src/calls/desk.js';
-import type { JournalRecord } from '../../src/ports/journal.js';
 import { headerValues, header } from '../../src/sip/headers.js';
-import { FakeCaller, FakeSipServer, ANSWER, OFFER, inDialog } from '../support/fake-sip-server.js';
-import { dutchNumbers, smallNetwork } from '../support/network.js';
-import { VirtualClock } from '../support/virtual-clock.js';
-
-const KPN_AND_SECOND = [
-  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
-  { id: 'second-a', carrier: 'second', tier: 2 },
-];
-
-const silentLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-
-/** A gateway without a network. */
-function office() {
-  const clock = new VirtualClock();
-  const server = new FakeSipServer();
-  const records: JournalRecord[] = [];
-  const journal = { record: (entry: JournalRecord) => records.push(entry) };
-  const keeper = new HealthKeeper(smallNetwork(KPN_AND_SECOND), clock, journal);
-  let seed = 0;
-  const random = { fraction: () => 0.5, hex: (bytes: number) => String(++seed).padStart(bytes * 2, '0') };
-  const desk = new Desk({
-    server,
-    clock,
-    random,
-    log: silentLog,
-    journal,
-    dispatcher: keeper,
-    numbering: dutchNumbers,
-  });
-  keeper.onTrunkGone((trunk, service) => {
-    desk.trunkGone(trunk, service);
-  });
-  return { clock, server, records, keeper, desk };
-}
-
-function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
-
-function reports(records: readonly JournalRecord[]) {
-  return records.flatMap((record) => (record.type === 'call' ? [record.report] : []));
-}
+import { FakeCaller, ANSWER, OFFER, inDialog } from '../support/fake-sip-server.js';
+import { office, reports, settle } from '../support/office.js';
 
 t.test('a 112 call: INVITE to the trunk, ringing and answer to the caller, BYE both ways', async (t) => {
   const { server, records, desk } = office();
