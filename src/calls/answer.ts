@@ -1,7 +1,9 @@
-import type { OutgoingResponse, ReceivedResponse } from '../ports/sip-server.js';
-import { withoutHeader } from '../sip/headers.js';
+import type { OutgoingResponse, ReceivedRequest, ReceivedResponse } from '../ports/sip-server.js';
+import { asciiLower } from '../sip/chars.js';
+import { headerValues, withoutHeader } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { ALLOW } from './outgoing.js';
+import { hasSdp } from '../sip/sdp-in-body.js';
 import { travelling } from './travelling.js';
 
 /** What describes a body, and what speaks of early media (RFC 5009). */
@@ -19,9 +21,18 @@ export function answerTo(response: ReceivedResponse): OutgoingResponse {
 /**
  * Ringing for the caller, with what the trunk that rings says beside its session description: who is called, how it rings.
  * The description stays here: the caller's phone keeps the first answer that it sees (DESIGN 4.5).
+ *
+ * It goes reliably where the caller requires that (RFC 3262 3). Not in a call without an offer: the first reliable response
+ * would have to bring one (RFC 3261 13.2.1), and there is none yet.
  */
-export function ringing(response: ReceivedResponse | undefined): OutgoingResponse {
-  return { status: 180, headers: response === undefined ? [] : bodyless(response) };
+export function ringing(request: ReceivedRequest, response: ReceivedResponse | undefined): OutgoingResponse {
+  const isReliable = requires100rel(request.headers) && hasSdp(request);
+  const reliable: readonly Header[] = isReliable ? [{ name: 'Require', value: '100rel' }] : [];
+  return { status: 180, headers: [...reliable, ...(response === undefined ? [] : bodyless(response))] };
+}
+
+function requires100rel(headers: readonly Header[]): boolean {
+  return headerValues(headers, 'Require').some((tag) => asciiLower(tag) === '100rel');
 }
 
 function bodyless(response: ReceivedResponse): readonly Header[] {

@@ -96,12 +96,13 @@ export class Desk {
   }
 
   #sessionPorts(): SessionPorts {
-    const { server, clock, log, dispatcher, journal, site } = this.#ports;
+    const { server, clock, log, dispatcher, journal, site, random } = this.#ports;
     return {
       server,
       clock,
       log,
       site,
+      fraction: () => random.fraction(),
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
       evidence: (attempt, service, outcome) => {
         dispatcher.evidence(attempt, service, outcome);

@@ -9,7 +9,7 @@ import type { Variant } from './call.js';
 import { callerNumber, fromOf, ownAddress } from './caller.js';
 import { callIdentifier, hasCallIdentifier, hopMarker } from './marks.js';
 import { plainContent, type Content } from './plain.js';
-import { hasSdp } from './session-description.js';
+import { hasSdp } from '../sip/sdp-in-body.js';
 import { travelling } from './travelling.js';
 
 const MAX_FORWARDS = 70;

@@ -2,7 +2,7 @@ import { asciiLower } from '../sip/chars.js';
 import { canonicalName, headerValues, sameName } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { isCallIdentifier, isHopMarker } from './marks.js';
-import { hasSdp, sdpIn } from './session-description.js';
+import { hasSdp, sdpIn } from '../sip/sdp-in-body.js';
 
 /** RFC 3261 18.1.1: above this a UDP request may be cut on its way, or has to go over TCP. */
 const PLAIN_AT_MOST = 1_300;

@@ -26,7 +26,7 @@ import { answerTo, ringing } from './answer.js';
 import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
 import { inviteFor } from './outgoing.js';
 import { isTrustedProgress } from './progress.js';
-import { hasSdp } from './session-description.js';
+import { hasSdp } from '../sip/sdp-in-body.js';
 import { isOpen, newCall, transition } from './transition.js';
 import { Tie } from './tie.js';
 
@@ -44,6 +44,8 @@ export interface SessionPorts {
   readonly log: Log;
   /** This gateway's name in the hop marker. */
   readonly site: string;
+  /** A number in [0, 1). */
+  readonly fraction: () => number;
   readonly nextAttemptId: () => AttemptId;
   /** What an attempt said about its trunk. */
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
@@ -79,6 +81,7 @@ export class CallSession {
   readonly #timers = new Set<Timer>();
   readonly #queue: CallEvent[] = [];
   readonly #tie: Tie;
+  #winner: AttemptId | undefined;
   #call: CallState;
   #working = false;
   #searched = false;
@@ -88,8 +91,12 @@ export class CallSession {
     this.subject = subject;
     this.#ports = ports;
     this.#call = newCall(subject.service.class, subject.plan, ports.clock.now());
-    this.#tie = new Tie((text) => {
-      this.#warn(text);
+    this.#tie = new Tie({
+      clock: ports.clock,
+      fraction: ports.fraction,
+      warn: (text) => {
+        this.#warn(text);
+      },
     });
     subject.incoming.attach(this.#callerEvents());
   }
@@ -153,9 +160,9 @@ export class CallSession {
       case 'start-attempt':
         return this.#startAttempt(command.attempt);
       case 'give-up':
-        return this.#legs.get(command.attempt)?.leg.cancel(command.cause);
+        return this.#legs.get(command.attempt)?.leg.cancel(command.reasons);
       case 'release-callee':
-        return this.#releaseCallee(command.attempt, command.cause);
+        return this.#releaseCallee(command.attempt, command.reasons);
       case 'ring-caller':
         return this.#ring(command.from);
       case 'answer-caller':
@@ -163,7 +170,7 @@ export class CallSession {
       case 'reject-caller':
         return this.#rejectCaller();
       case 'release-caller':
-        return this.#caller?.release();
+        return this.#caller?.release(command.reasons);
       case 'arm-last-chance':
         return this.#after(LAST_CHANCE, { type: 'last-chance-over' });
       case 'report-evidence':
@@ -211,12 +218,15 @@ export class CallSession {
       failed: (failure) => {
         this.#failed(attempt, failure);
       },
-      ended: () => {
-        this.#tie.calleeGone();
-        this.#dispatch({ type: 'callee-ended', attempt: id });
+      ended: ({ reasons }) => {
+        this.#dispatch({ type: 'callee-ended', attempt: id, reasons });
       },
       requested: (request) => {
-        this.#tie.fromCallee(request);
+        if (this.#winner === id) {
+          this.#tie.fromCallee(request);
+        } else {
+          this.#tie.tooEarly(request);
+        }
       },
     };
   }
@@ -247,15 +257,14 @@ export class CallSession {
 
   #callerEvents(): CallerEvents {
     return {
-      cancelled: () => {
-        this.#dispatch({ type: 'caller-cancelled' });
+      cancelled: (reasons) => {
+        this.#dispatch({ type: 'caller-cancelled', reasons });
       },
       acknowledged: (body) => {
         this.#tie.acknowledged(body);
       },
-      ended: () => {
-        this.#tie.callerGone();
-        this.#dispatch({ type: 'caller-ended' });
+      ended: ({ reasons }) => {
+        this.#dispatch({ type: 'caller-ended', reasons });
       },
       requested: (request) => {
         this.#tie.fromCaller(request);
@@ -268,7 +277,7 @@ export class CallSession {
       return;
     }
     const heard = from === undefined ? undefined : this.#legs.get(from)?.ringing;
-    this.subject.incoming.progress(ringing(heard));
+    this.subject.incoming.progress(ringing(this.subject.incoming.request, heard));
     this.#later(RING_AGAIN, () => {
       this.#ring();
     });
@@ -282,6 +291,7 @@ export class CallSession {
     }
     const { response, dialog } = leg.answer;
     const delayed = !hasSdp(this.subject.incoming.request);
+    this.#winner = id;
     this.#tie.join(dialog, leg.leg, delayed);
     this.subject.incoming
       .answer(answerTo(response))
@@ -306,10 +316,10 @@ export class CallSession {
     this.subject.incoming.reject({ status: answer.status, headers });
   }
 
-  #releaseCallee(id: AttemptId, cause: string): void {
+  #releaseCallee(id: AttemptId, reasons: readonly string[]): void {
     const leg = this.#legs.get(id);
     leg?.leg.acknowledge();
-    leg?.answer?.dialog.release(cause);
+    leg?.answer?.dialog.release(reasons);
   }
 
   #reportEvidence(id: AttemptId, outcome: AttemptOutcome): void {
@@ -320,6 +330,7 @@ export class CallSession {
   }
 
   #finish(outcome: CallOutcome): void {
+    this.#tie.end();
     this.#clearTimers();
     this.#reportSearched();
     this.#ports.log.debug({ callId: this.subject.callId, outcome }, 'call over');

@@ -30,7 +30,8 @@ class FakeDialog implements Dialog {
     answer: (response: ReceivedResponse) => void;
   }[] = [];
   readonly acknowledged: (string | undefined)[] = [];
-  released: string | undefined | false = false;
+  /** The reasons of the BYE; undefined while none was sent. */
+  released: readonly string[] | undefined;
 
   async request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse> {
     return new Promise((resolve) => {
@@ -45,15 +46,16 @@ class FakeDialog implements Dialog {
     });
   }
 
-  release(reason?: string): void {
-    this.released = reason ?? '';
+  release(reasons: readonly string[]): void {
+    this.released ??= reasons;
   }
 }
 
 /** An INVITE that the gateway sent, and the trunk that the test plays. */
 export class FakeCallee implements CalleeLeg {
   readonly dialog = new FakeDialog();
-  cancelled: string | undefined | false = false;
+  /** The reasons of the CANCEL; undefined while none was sent. */
+  cancelled: readonly string[] | undefined;
   readonly acknowledgements: (string | undefined)[] = [];
   readonly request: InviteRequest;
   readonly events: CalleeEvents;
@@ -63,8 +65,8 @@ export class FakeCallee implements CalleeLeg {
     this.events = events;
   }
 
-  cancel(reason?: string): void {
-    this.cancelled = reason ?? '';
+  cancel(reasons: readonly string[]): void {
+    this.cancelled ??= reasons;
   }
 
   acknowledge(body?: string): void {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { fromOf } from '../../src/calls/caller.js';
-import { hasSdp, sdpIn } from '../../src/calls/session-description.js';
+import { hasSdp, sdpIn } from '../../src/sip/sdp-in-body.js';
 import { withoutTag } from '../../src/sip/name-addr.js';
 import { header, headerValues } from '../../src/sip/headers.js';
 import type { Header } from '../../src/sip/message.js';

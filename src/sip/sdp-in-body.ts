@@ -1,7 +1,6 @@
-import { asciiLower, trimBlanks } from '../sip/chars.js';
-import { header } from '../sip/headers.js';
-import type { Header } from '../sip/message.js';
-import { parseMultipart } from '../sip/mime.js';
+import { asciiLower, trimBlanks } from './chars.js';
+import { header, type Header } from './headers.js';
+import { parseMultipart } from './mime.js';
 
 const DEEPEST = 4;
 
