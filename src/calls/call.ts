@@ -83,6 +83,8 @@ export type CallEvent =
   | { readonly type: 'ring-due' }
   | { readonly type: 'last-chance-over' }
   | { readonly type: 'trunk-gone'; readonly trunk: TrunkId }
+  /** The attempt came in again at an ingress of ours: its trunk sends our calls back to us. */
+  | { readonly type: 'came-back'; readonly attempt: AttemptId }
   /** `reasons` are the Reason values that came with it, here and below. */
   | { readonly type: 'caller-cancelled'; readonly reasons?: readonly string[] }
   /** Our 200 left; the caller's dialog stands. */

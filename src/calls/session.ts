@@ -16,6 +16,7 @@ import type {
   Dialog,
   IncomingCall,
   InviteFailure,
+  InviteRequest,
   ReceivedResponse,
   SipServer,
 } from '../ports/sip-server.js';
@@ -49,7 +50,8 @@ export interface SessionPorts {
   readonly nextAttemptId: () => AttemptId;
   /** What an attempt said about its trunk. */
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
-  readonly attemptStarted: (attempt: Attempt, service: Service) => void;
+  /** An attempt leaves now, with this INVITE. */
+  readonly attemptStarted: (attempt: Attempt, session: CallSession, invite: InviteRequest) => void;
   readonly attemptEnded: (attempt: Attempt, service: Service) => void;
   /** The search has ended: an answer, a failure or a caller who hung up. Called once. */
   readonly searched: (session: CallSession) => void;
@@ -117,6 +119,11 @@ export class CallSession {
     this.#dispatch({ type: 'trunk-gone', trunk });
   }
 
+  /** An attempt came in again at an ingress of ours. */
+  cameBack(attempt: AttemptId): void {
+    this.#dispatch({ type: 'came-back', attempt });
+  }
+
   #dispatch(event: CallEvent): void {
     this.#queue.push(event);
     if (this.#working) {
@@ -182,10 +189,10 @@ export class CallSession {
 
   #startAttempt(attempt: Attempt): void {
     const { deadlines } = attempt.planned;
-    this.#ports.attemptStarted(attempt, this.subject.service);
     const { request } = this.subject.incoming;
     const { service, callId } = this.subject;
     const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
+    this.#ports.attemptStarted(attempt, this, invite);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
     this.#legs.set(attempt.id, { leg });
     this.#after(deadlines.silence, { type: 'deadline', attempt: attempt.id, which: 'silence' });

@@ -123,6 +123,8 @@ function apply(draft: Draft, event: CallEvent): void {
       return onLastChanceOver(draft);
     case 'trunk-gone':
       return onTrunkGone(draft, event.trunk);
+    case 'came-back':
+      return onCameBack(draft, event.attempt);
     case 'caller-cancelled':
       return onCallerGone(draft, event.reasons);
     case 'caller-unreachable':
@@ -256,6 +258,20 @@ function onTrunkGone(draft: Draft, trunk: string): void {
       draft.update(attempt.id, { state: { phase: 'trying', late: 'progress' } });
     }
   }
+}
+
+/** A loop counts against the trunk also where the attempt is over; an open one ends here, and the search goes on. */
+function onCameBack(draft: Draft, id: AttemptId): void {
+  const attempt = draft.find(id);
+  if (attempt === undefined) {
+    return;
+  }
+  const verdict = judge({ origin: 'came-back' });
+  if (isOpen(attempt)) {
+    draft.update(id, { state: { phase: 'failed', verdict }, endedAt: draft.now });
+    draft.ask({ do: 'give-up', attempt: id, reasons: reasonsFor('came back') });
+  }
+  draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'failed', verdict } });
 }
 
 function ring(draft: Draft, from?: AttemptId): void {

@@ -33,7 +33,7 @@ export interface OutgoingResponse {
 }
 
 /** Why a final response was made up by our own SIP server. */
-export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable';
+export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large';
 
 /** How an outgoing INVITE ended without an answer. */
 export type InviteFailure =
@@ -101,6 +101,8 @@ export interface IncomingCall {
   progress(response: OutgoingResponse): void;
   /** Sends a final failure. */
   reject(response: OutgoingResponse): void;
+  /** Sends nothing, and forgets the call. For strangers only. */
+  ignore(): void;
   /** Sends 200. Resolves when it left; rejects when the caller is gone. */
   answer(response: OutgoingResponse): Promise<Dialog>;
 }
@@ -143,6 +145,8 @@ export interface IncomingRequest {
   readonly source: Source;
   readonly request: ReceivedRequest;
   respond(response: OutgoingResponse): void;
+  /** Sends nothing. For strangers only. */
+  ignore(): void;
 }
 
 /** How an OPTIONS probe ended. */

@@ -104,6 +104,8 @@ export class FakeCaller implements IncomingCall {
   readonly dialog = new FakeDialog();
   readonly heard: OutgoingResponse[] = [];
   events: CallerEvents | undefined;
+  /** Whether the gateway left it without any answer. */
+  ignored = false;
   /** Set to make our 200 impossible to send. */
   gone = false;
 
@@ -132,6 +134,10 @@ export class FakeCaller implements IncomingCall {
 
   reject(response: OutgoingResponse): void {
     this.heard.push(response);
+  }
+
+  ignore(): void {
+    this.ignored = true;
   }
 
   async answer(response: OutgoingResponse): Promise<Dialog> {

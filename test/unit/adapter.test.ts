@@ -234,6 +234,29 @@ async function incoming(t: Test, headers: readonly string[] = [], body = OFFER) 
   return { control, server, call: await call, seen, acknowledged, inDialog };
 }
 
+t.test('what drachtio-server would cut is not handed over: the attempt fails as too large', async (t) => {
+  const { control, server } = await connected(t);
+  const { seen, events } = calleeEvents();
+  server.invite(invite([], `v=0\r\n${'a=x\r\n'.repeat(3_000)}`), events);
+  server.invite(invite([{ name: 'X-Long', value: 'x'.repeat(8_000) }]), events);
+  await until(() => seen.failed.length === 2);
+  t.match(seen.failed, [{ cause: 'too-large' }, { cause: 'too-large' }]);
+  t.same(control.all, []);
+});
+
+t.test('a stranger that is ignored gets nothing, and the next one is served', async (t) => {
+  const { call, control, server } = await incoming(t);
+  call.ignore();
+  t.equal(server.dialogs, 0);
+  const next = new Promise<IncomingCall>((resolve) => {
+    server.onInvite(resolve);
+  });
+  control.network('INVITE sip:112@x SIP/2.0\r\nCall-ID: in\r\nTo: <sip:112@x>\r\nContent-Length: 0\r\n\r\n');
+  (await next).reject({ status: 403 });
+  await control.handed('SIP/2.0 403');
+  t.equal(control.all.length, 1);
+});
+
 t.test('a caller arrives byte for byte', async (t) => {
   const { call } = await incoming(
     t,

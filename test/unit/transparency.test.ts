@@ -216,6 +216,13 @@ t.test('plain: a body without a session description is left out, an encoded one 
   t.equal(header(packed.server.callee(1).request.headers, 'Content-Encoding'), 'gzip');
 });
 
+t.test('a message that our own SIP server cannot send goes out plain', async (t) => {
+  const { server } = sentFor('sip:112@127.0.0.1', [{ name: 'X-Long', value: 'x'.repeat(9_000) }]);
+  server.callee(0).events.failed({ origin: 'local', cause: 'too-large', status: 513 });
+  t.equal(server.callee(1).request.nextHop.host, '127.0.99.1', 'the same trunk');
+  t.equal(header(server.callee(1).request.headers, 'X-Long'), undefined);
+});
+
 t.test('own-number: a trunk that refuses the caller is shown the number that it knows', async (t) => {
   const said = [
     { name: 'P-Asserted-Identity', value: '<sip:+31612345678@kpn.nl>' },

@@ -50,6 +50,13 @@ export class SrfCalleeLeg implements CalleeLeg {
     });
   }
 
+  /** Fails without having been sent, once the caller of `invite` has the leg. */
+  refuse(failure: InviteFailure): void {
+    queueMicrotask(() => {
+      this.#fail(failure);
+    });
+  }
+
   cancel(reasons: readonly string[]): void {
     const state = this.#state;
     if (state.phase !== 'open') {

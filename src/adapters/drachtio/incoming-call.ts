@@ -14,12 +14,13 @@ import { tagOf } from '../../sip/name-addr.js';
 import type { Connection } from './connection.js';
 import { EarlyDialog, inDialogRequest, reasonsOf, SrfDialog, send, type DialogTable } from './dialog.js';
 import { receivedMessage, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
-import type { SrfRequest, SrfResponse } from './srf.js';
+import { forgetInvite, type SrfRequest, type SrfResponse } from './srf.js';
 
 /** A call from the network, until it is answered, refused or cancelled. */
 export class SrfIncomingCall implements IncomingCall {
   readonly source: Source;
   readonly request: ReceivedRequest;
+  readonly #invite: SrfRequest;
   readonly #response: SrfResponse;
   readonly #connection: Connection;
   readonly #table: DialogTable;
@@ -31,6 +32,7 @@ export class SrfIncomingCall implements IncomingCall {
   constructor(request: SrfRequest, response: SrfResponse, connection: Connection, table: DialogTable, log: Log) {
     this.source = sourceOf(request);
     this.request = receivedRequest(request);
+    this.#invite = request;
     this.#response = response;
     this.#connection = connection;
     this.#table = table;
@@ -77,6 +79,11 @@ export class SrfIncomingCall implements IncomingCall {
     if (!this.#cancelled) {
       send(this.#response, response);
     }
+  }
+
+  ignore(): void {
+    this.#leaveEarlyDialog();
+    forgetInvite(this.#invite);
   }
 
   async answer(response: OutgoingResponse): Promise<Dialog> {
