@@ -6,6 +6,7 @@ import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
 import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } from '../ports/sip-server.js';
+import { aside } from './aside.js';
 import type { Attempt } from './call.js';
 import { Door } from './door.js';
 import { refusalOf } from './limits.js';
@@ -187,16 +188,24 @@ export class Desk {
       fraction: () => random.fraction(),
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
       evidence: (attempt, service, outcome) => {
-        dispatcher.evidence(attempt, service, outcome);
+        aside(log, 'the book of health', () => {
+          dispatcher.evidence(attempt, service, outcome);
+        });
       },
       attemptStarted: (attempt, session, invite) => {
-        this.#attemptStarted(attempt, session, invite);
+        aside(log, 'counting an attempt', () => {
+          this.#attemptStarted(attempt, session, invite);
+        });
       },
       attemptEnded: (attempt, service) => {
-        dispatcher.attemptEnded(attempt, service);
+        aside(log, 'counting an attempt', () => {
+          dispatcher.attemptEnded(attempt, service);
+        });
       },
       searched: (session) => {
-        journal.record({ type: 'call', report: reportOf(session, clock) });
+        aside(log, 'the journal', () => {
+          journal.record({ type: 'call', report: reportOf(session, clock) });
+        });
       },
       over: (session) => {
         this.#sessions.delete(session.subject.callId);

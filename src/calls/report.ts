@@ -1,6 +1,9 @@
-import type { AttemptReport, CallReport } from '../domain/call-report.js';
+import type { AttemptReport, CallReport, IdentityReport } from '../domain/call-report.js';
 import { between, type Instant } from '../domain/time.js';
 import type { Clock } from '../ports/clock.js';
+import { callerIdentities } from '../sip/identity.js';
+import type { Header } from '../sip/message.js';
+import { decodeUtf8 } from '../sip/text.js';
 import type { Attempt } from './call.js';
 import { callerNumber } from './caller.js';
 import type { CallSession } from './session.js';
@@ -14,7 +17,8 @@ export function reportOf(session: CallSession, clock: Clock): CallReport {
   return {
     callId: subject.callId,
     service: subject.service.id,
-    caller: callerNumber(subject.incoming.request.headers) || 'anonymous',
+    caller: decodeUtf8(callerNumber(subject.incoming.request.headers)) || 'anonymous',
+    identities: identitiesIn(subject.incoming.request.headers),
     ingress: subject.ingress,
     startedAt: new Date(clock.wallTime() - between(state.startedAt, clock.now())).toISOString(),
     attempts: state.attempts.map((attempt) => attemptReport(attempt, since)),
@@ -23,6 +27,14 @@ export function reportOf(session: CallSession, clock: Clock): CallReport {
     ...given('ringingAfterMs', since(state.ringingAt)),
     ...given('answeredAfterMs', since(state.answeredAt)),
   };
+}
+
+function identitiesIn(headers: readonly Header[]): readonly IdentityReport[] {
+  return callerIdentities(headers).flatMap(({ source, uri, display }) =>
+    source === 'none'
+      ? []
+      : [{ source, uri: decodeUtf8(uri), ...(display === undefined ? {} : { display: decodeUtf8(display) }) }],
+  );
 }
 
 function attemptReport(attempt: Attempt, since: (moment: Instant | undefined) => number | undefined): AttemptReport {

@@ -22,7 +22,7 @@ export const OFFER =
 export const ANSWER = OFFER.replace('4000', '5000');
 
 /** A dialog whose far end the test plays. */
-class FakeDialog implements Dialog {
+export class FakeDialog implements Dialog {
   readonly requests: {
     method: string;
     headers: readonly Header[];

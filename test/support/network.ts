@@ -22,7 +22,7 @@ export interface SmallTrunk {
   readonly reliableProvisionals?: boolean;
 }
 
-const SERVICE_112 = id<ServiceId>('112');
+export const SERVICE_112 = id<ServiceId>('112');
 const SERVICE_0900 = id<ServiceId>('0900-8844');
 
 /** A network with both services over every trunk. Carriers are independent of one another. */

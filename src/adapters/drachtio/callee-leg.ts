@@ -175,6 +175,9 @@ function localCause(response: SrfReceivedResponse): LocalCause {
   if (response.status === 408 || warning.includes('timeout')) {
     return 'timeout';
   }
+  if (warning.includes('too large')) {
+    return 'too-large';
+  }
   if (warning.includes('unresolvable') || response.reason.includes('DNS')) {
     return 'unresolvable';
   }
