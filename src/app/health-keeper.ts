@@ -10,6 +10,7 @@ import { HealthBook, type HealthSnapshot } from '../health/book.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
 import type { Source } from '../ports/sip-server.js';
+import { candidatesFor } from '../routing/candidates.js';
 import { buildPlans, plan, type Plans } from '../routing/planner.js';
 import { ingressTable, type IngressTable } from './ingress-table.js';
 
@@ -70,6 +71,26 @@ export class HealthKeeper implements Dispatcher {
 
   ingressOf(source: Source): Ingress | undefined {
     return this.#ingresses.find(source.address);
+  }
+
+  canServe(ingress: Ingress): boolean {
+    const services = [...this.#network.services.values()];
+    const hasRoutes = services.every(({ id }) => this.#network.routes.some(({ service }) => service === id));
+    return services.length > 0 && hasRoutes && !(ingress.noPath === 'wilt' && this.#isLost(services));
+  }
+
+  /**
+   * Whether no trunk is left for an emergency service; where there is none, for any service. A trunk on its way back
+   * counts as left: it needs calls to prove itself, and an upstream that is told 503 sends none.
+   */
+  #isLost(services: readonly Service[]): boolean {
+    const emergency = services.filter((each) => each.class === 'emergency');
+    const view = this.#book.view();
+    return (emergency.length > 0 ? emergency : services).some(({ id }) =>
+      candidatesFor(this.#network, view, id)
+        .filter(({ trunk }) => trunk.enabled)
+        .every(({ state, isCut }) => state === 'down' || (isCut && state !== 'recovering')),
+    );
   }
 
   attemptStarted(attempt: Attempt, service: Service): void {

@@ -6,6 +6,7 @@ import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
 import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } from '../ports/sip-server.js';
+import type { Header } from '../sip/message.js';
 import { aside } from './aside.js';
 import type { Attempt } from './call.js';
 import { Door } from './door.js';
@@ -18,6 +19,8 @@ import { CallSession, type SessionPorts } from './session.js';
 import { isOpen } from './transition.js';
 
 const CALL_ID_BYTES = 16;
+/** Bodies of any type pass through. */
+const ACCEPT: Header = { name: 'Accept', value: '*/*' };
 
 /** Decides where calls may go, and hears what became of them. */
 export interface Dispatcher {
@@ -27,6 +30,8 @@ export interface Dispatcher {
   plan(service: Service): readonly PlannedAttempt[];
   /** The ingress that a source address belongs to. */
   ingressOf(source: Source): Ingress | undefined;
+  /** Whether calls of an ingress can be served: every service has a route, and, where the ingress wilts, a trunk is alive. */
+  canServe(ingress: Ingress): boolean;
   attemptStarted(attempt: Attempt, service: Service): void;
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void;
   attemptEnded(attempt: Attempt, service: Service): void;
@@ -222,7 +227,10 @@ export class Desk {
     );
   }
 
-  /** An upstream's OPTIONS gets 200 while calls can be served. Everything else out of a dialog is not for us. */
+  /**
+   * An upstream's OPTIONS gets 200 while calls can be served, else 503 without Retry-After: how long it lasts is not known,
+   * and the next OPTIONS will tell (DESIGN 4.7). Everything else out of a dialog is not for us.
+   */
   #answer(incoming: IncomingRequest): void {
     const admission = this.#door.admit(incoming.source, incoming.request);
     if (admission.kind === 'ignored') {
@@ -231,7 +239,12 @@ export class Desk {
     if (admission.kind === 'refused') {
       return incoming.respond({ status: 403 });
     }
-    incoming.respond({ status: incoming.request.method === 'OPTIONS' ? 200 : 405, headers: [ALLOW] });
+    if (incoming.request.method !== 'OPTIONS') {
+      return incoming.respond({ status: 405, headers: [ALLOW] });
+    }
+    const { server, dispatcher } = this.#ports;
+    const isServing = server.connected && dispatcher.canServe(admission.ingress);
+    incoming.respond({ status: isServing ? 200 : 503, headers: isServing ? [ALLOW, ACCEPT] : [] });
   }
 }
 

@@ -38,7 +38,14 @@ export const inventoryFileSchema = mapping({
     'lines',
   ).default({}),
   trunks: table(trunk, 'trunks'),
-  ingresses: table(mapping({ carrier: name.optional(), sources: list(cidr, 'CIDR blocks') }), 'ingresses'),
+  ingresses: table(
+    mapping({
+      carrier: name.optional(),
+      sources: list(cidr, 'CIDR blocks'),
+      noPath: choice('hold', 'wilt').default('hold'),
+    }),
+    'ingresses',
+  ),
 });
 
 export type InventoryFile = z.infer<typeof inventoryFileSchema>;

@@ -76,6 +76,11 @@ export interface Ingress {
   readonly carrier: CarrierId | undefined;
   /** CIDR blocks of source addresses, e.g. `127.0.20.0/24`. The longest match wins. */
   readonly sources: readonly string[];
+  /**
+   * What the upstream is told when there is no path left. `hold`, the default: it has no other way, so its calls wait here.
+   * `wilt`: it has other ways, so it is told quickly.
+   */
+  readonly noPath?: 'hold' | 'wilt';
 }
 
 /** Everything that routing needs to know about the world, frozen at load. */

@@ -89,6 +89,15 @@ t.test('the lab is where its users expect it', (t) => {
   t.end();
 });
 
+t.test('an upstream has no other way unless the inventory says so', (t) => {
+  const { network } = loaded(loadWith(change('inventory', '192.0.2.0/24]', '192.0.2.0/24], noPath: wilt')));
+  t.match(network.ingresses, [
+    { id: 'kpn', noPath: 'hold' },
+    { id: 'any', noPath: 'wilt' },
+  ]);
+  t.end();
+});
+
 t.test('trunks get their defaults by kind, and all that they are lost with', (t) => {
   const { network } = loaded(loadConfig(SITE, { env: {} }));
   const sip = network.trunks.get(id<TrunkId>('kpn-a'));

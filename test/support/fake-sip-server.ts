@@ -174,7 +174,7 @@ export function inDialog(
 
 /** A SIP server without a network: the test plays the callers and the trunks. */
 export class FakeSipServer implements SipServer {
-  readonly connected = true;
+  connected = true;
   readonly callees: FakeCallee[] = [];
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;
