@@ -36,7 +36,7 @@ export class Gateway {
     this.#log = log;
     this.#journal = new MemoryJournal(log);
     this.#server = new DrachtioServer(clock, log);
-    this.#keeper = new HealthKeeper(config.network, clock, this.#journal);
+    this.#keeper = new HealthKeeper(config.network, clock, this.#journal, log);
     this.#prober = new Prober(config.network.trunks.values(), this.#keeper, this.#server, clock, random, log);
     this.#desk = new Desk({
       server: this.#server,
@@ -46,6 +46,7 @@ export class Gateway {
       journal: this.#journal,
       dispatcher: this.#keeper,
       numbering: config.numbering,
+      site: config.site,
     });
     this.#keeper.onTrunkGone((trunk, service) => {
       this.#desk.trunkGone(trunk, service);

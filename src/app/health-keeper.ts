@@ -1,3 +1,4 @@
+import { aside } from '../calls/aside.js';
 import type { Attempt } from '../calls/call.js';
 import type { Dispatcher } from '../calls/desk.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
@@ -7,8 +8,9 @@ import type { Ingress, Network, Service } from '../domain/network.js';
 import { between, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
 import type { Clock, Timer } from '../ports/clock.js';
-import type { Journal } from '../ports/journal.js';
+import type { Journal, Log } from '../ports/journal.js';
 import type { Source } from '../ports/sip-server.js';
+import { candidatesFor } from '../routing/candidates.js';
 import { buildPlans, plan, type Plans } from '../routing/planner.js';
 import { ingressTable, type IngressTable } from './ingress-table.js';
 
@@ -20,6 +22,7 @@ export class HealthKeeper implements Dispatcher {
   readonly #network: Network;
   readonly #clock: Clock;
   readonly #journal: Journal;
+  readonly #log: Log;
   readonly #book: HealthBook;
   readonly #ingresses: IngressTable;
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
@@ -27,10 +30,11 @@ export class HealthKeeper implements Dispatcher {
   #turn = 0;
   #timer: Timer | undefined;
 
-  constructor(network: Network, clock: Clock, journal: Journal) {
+  constructor(network: Network, clock: Clock, journal: Journal, log: Log) {
     this.#network = network;
     this.#clock = clock;
     this.#journal = journal;
+    this.#log = log;
     this.#book = new HealthBook(network, clock.now());
     this.#ingresses = ingressTable(network.ingresses);
     this.#plans = buildPlans(network, this.#book.view());
@@ -69,6 +73,26 @@ export class HealthKeeper implements Dispatcher {
     return this.#ingresses.find(source.address);
   }
 
+  canServe(ingress: Ingress): boolean {
+    const services = [...this.#network.services.values()];
+    const hasRoutes = services.every(({ id }) => this.#network.routes.some(({ service }) => service === id));
+    return services.length > 0 && hasRoutes && !(ingress.noPath === 'wilt' && this.#isLost(services));
+  }
+
+  /**
+   * Whether no trunk is left for an emergency service; where there is none, for any service. A trunk on its way back
+   * counts as left: it needs calls to prove itself, and an upstream that is told 503 sends none.
+   */
+  #isLost(services: readonly Service[]): boolean {
+    const emergency = services.filter((each) => each.class === 'emergency');
+    const view = this.#book.view();
+    return (emergency.length > 0 ? emergency : services).some(({ id }) =>
+      candidatesFor(this.#network, view, id)
+        .filter(({ trunk }) => trunk.enabled)
+        .every(({ state, isCut }) => state === 'down' || (isCut && state !== 'recovering')),
+    );
+  }
+
   attemptStarted(attempt: Attempt, service: Service): void {
     if (attempt.planned.role === 'canary') {
       this.#book.canaryStarted(attempt.planned.trunk.id, service.id, this.#clock.now());
@@ -94,7 +118,9 @@ export class HealthKeeper implements Dispatcher {
     }
     this.#plans = buildPlans(this.#network, this.#book.view());
     for (const change of changes) {
-      this.#journal.record({ type: 'health', change });
+      aside(this.#log, 'the journal', () => {
+        this.#journal.record({ type: 'health', change });
+      });
       this.#tellGone(change);
     }
     this.#arm();

@@ -12,7 +12,7 @@ export type Variant = 'as-sent' | 'plain' | 'own-number';
 export type Lateness = 'silence' | 'progress';
 
 /** Why an open attempt was cancelled by us. */
-export type GiveUpCause = 'answered elsewhere' | 'rings elsewhere' | 'caller gone' | 'out of time';
+export type GiveUpCause = 'answered elsewhere' | 'rings elsewhere' | 'caller gone' | 'out of time' | 'came back';
 
 /** Where an attempt stands. `silent`, `trying` and `progressing` are open. */
 export type AttemptState =
@@ -46,7 +46,12 @@ export type CallOutcome = 'answered' | 'failed' | 'cancelled';
 export type CallPhase =
   | { readonly phase: 'searching' }
   /** An attempt has won; our 200 is on its way to the caller. */
-  | { readonly phase: 'answering'; readonly winner: AttemptId; readonly calleeGone: boolean }
+  | {
+      readonly phase: 'answering';
+      readonly winner: AttemptId;
+      /** The winner hung up meanwhile, with these Reason values. */
+      readonly calleeGone?: { readonly reasons: readonly string[] };
+    }
   | { readonly phase: 'connected'; readonly winner: AttemptId }
   | { readonly phase: 'ended'; readonly outcome: CallOutcome };
 
@@ -78,24 +83,29 @@ export type CallEvent =
   | { readonly type: 'ring-due' }
   | { readonly type: 'last-chance-over' }
   | { readonly type: 'trunk-gone'; readonly trunk: TrunkId }
-  | { readonly type: 'caller-cancelled' }
+  /** The attempt came in again at an ingress of ours: its trunk sends our calls back to us. */
+  | { readonly type: 'came-back'; readonly attempt: AttemptId }
+  /** `reasons` are the Reason values that came with it, here and below. */
+  | { readonly type: 'caller-cancelled'; readonly reasons?: readonly string[] }
   /** Our 200 left; the caller's dialog stands. */
   | { readonly type: 'caller-answered' }
   /** Our 200 could not be sent: the caller is gone. */
   | { readonly type: 'caller-unreachable' }
-  | { readonly type: 'caller-ended' }
-  | { readonly type: 'callee-ended'; readonly attempt: AttemptId };
+  | { readonly type: 'caller-ended'; readonly reasons?: readonly string[] }
+  | { readonly type: 'callee-ended'; readonly attempt: AttemptId; readonly reasons?: readonly string[] };
 
 /** What is to be done, in order. */
 export type CallCommand =
   | { readonly do: 'start-attempt'; readonly attempt: Attempt }
-  | { readonly do: 'give-up'; readonly attempt: AttemptId; readonly cause: GiveUpCause }
+  /** `reasons` are the Reason values to send, here and below. */
+  | { readonly do: 'give-up'; readonly attempt: AttemptId; readonly reasons: readonly string[] }
   /** End an answered leg: ACK where it is still owed, then BYE. */
-  | { readonly do: 'release-callee'; readonly attempt: AttemptId; readonly cause: string }
-  | { readonly do: 'ring-caller' }
+  | { readonly do: 'release-callee'; readonly attempt: AttemptId; readonly reasons: readonly string[] }
+  /** Ringing, with what the trunk of `from` says beside its session description. */
+  | { readonly do: 'ring-caller'; readonly from?: AttemptId }
   | { readonly do: 'answer-caller'; readonly attempt: AttemptId }
   | { readonly do: 'reject-caller' }
-  | { readonly do: 'release-caller' }
+  | { readonly do: 'release-caller'; readonly reasons: readonly string[] }
   | { readonly do: 'arm-last-chance' }
   | { readonly do: 'report-evidence'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
   | { readonly do: 'finish'; readonly outcome: CallOutcome };

@@ -5,12 +5,22 @@ import type { Ingress, Service } from '../domain/network.js';
 import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
-import type { IncomingCall, IncomingRequest, SipServer, Source } from '../ports/sip-server.js';
+import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } from '../ports/sip-server.js';
+import type { Header } from '../sip/message.js';
+import { aside } from './aside.js';
 import type { Attempt } from './call.js';
+import { Door } from './door.js';
+import { refusalOf } from './limits.js';
+import { LoopWatch } from './loops.js';
+import { identifiedCalls, markedAttempt } from './marks.js';
+import { ALLOW } from './outgoing.js';
 import { reportOf } from './report.js';
 import { CallSession, type SessionPorts } from './session.js';
+import { isOpen } from './transition.js';
 
 const CALL_ID_BYTES = 16;
+/** Bodies of any type pass through. */
+const ACCEPT: Header = { name: 'Accept', value: '*/*' };
 
 /** Decides where calls may go, and hears what became of them. */
 export interface Dispatcher {
@@ -20,6 +30,8 @@ export interface Dispatcher {
   plan(service: Service): readonly PlannedAttempt[];
   /** The ingress that a source address belongs to. */
   ingressOf(source: Source): Ingress | undefined;
+  /** Whether calls of an ingress can be served: every service has a route, and, where the ingress wilts, a trunk is alive. */
+  canServe(ingress: Ingress): boolean;
   attemptStarted(attempt: Attempt, service: Service): void;
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void;
   attemptEnded(attempt: Attempt, service: Service): void;
@@ -34,11 +46,23 @@ export interface DeskPorts {
   readonly journal: Journal;
   readonly dispatcher: Dispatcher;
   readonly numbering: NumberingPlan;
+  /** The name of this gateway's site, for the trace that it leaves on its INVITEs. */
+  readonly site: string;
+}
+
+/** One of our own calls that came in again: which, as far as it can be told. */
+interface Loop {
+  readonly session: CallSession | undefined;
+  readonly attempt: AttemptId | undefined;
+  /** What gave it away. */
+  readonly by: 'marker' | 'call identifier' | 'same caller and number';
 }
 
 /** Takes every call that comes in, and keeps those that are open. */
 export class Desk {
   readonly #ports: DeskPorts;
+  readonly #door: Door;
+  readonly #loops: LoopWatch;
   readonly #sessions = new Map<CallId, CallSession>();
   readonly #prefix: string;
   #attempts = 0n;
@@ -46,6 +70,12 @@ export class Desk {
   constructor(ports: DeskPorts) {
     this.#ports = ports;
     this.#prefix = ports.random.hex(4);
+    this.#loops = new LoopWatch(ports.numbering);
+    this.#door = new Door({
+      ingressOf: (source) => ports.dispatcher.ingressOf(source),
+      clock: ports.clock,
+      log: ports.log,
+    });
     ports.server.onInvite((call) => {
       this.#take(call);
     });
@@ -69,18 +99,34 @@ export class Desk {
   }
 
   #take(incoming: IncomingCall): void {
-    const { dispatcher, numbering, log } = this.#ports;
-    const ingress = dispatcher.ingressOf(incoming.source);
-    if (ingress === undefined) {
-      log.warn({ source: incoming.source.address }, 'a call from an unknown source was refused');
+    const admission = this.#door.admit(incoming.source, incoming.request);
+    if (admission.kind === 'ignored') {
+      return incoming.ignore();
+    }
+    if (admission.kind === 'refused') {
       return incoming.reject({ status: 403 });
     }
+    const loop = this.#loop(incoming, admission.ingress);
+    if (loop !== undefined) {
+      return this.#sendBack(incoming, admission.ingress, loop);
+    }
+    this.#serve(incoming, admission.ingress);
+  }
+
+  #serve(incoming: IncomingCall, ingress: Ingress): void {
+    const { dispatcher, numbering, log } = this.#ports;
     const recognised = recognise(incoming.request, numbering);
     const service = recognised === undefined ? undefined : dispatcher.service(recognised.service);
-    const plan = service === undefined ? [] : dispatcher.plan(service);
-    if (service === undefined || plan.length === 0) {
-      log.info({ ingress: ingress.id, uri: incoming.request.uri }, 'no service is known by that number');
-      return incoming.reject({ status: 404 });
+    const refusal = refusalOf(incoming.request, service?.class) ?? (service === undefined ? 404 : undefined);
+    if (service === undefined || refusal !== undefined) {
+      const uri = incoming.request.uri.slice(0, 200);
+      log.info({ ingress: ingress.id, uri, status: refusal }, 'a call was refused: no service, or not in this form');
+      return incoming.reject({ status: refusal ?? 404 });
+    }
+    const plan = dispatcher.plan(service);
+    if (plan.length === 0) {
+      log.error({ ingress: ingress.id, service: service.id }, 'a call came for a service that has no route');
+      return incoming.reject({ status: 503 });
     }
     this.#open(incoming, ingress, service, plan);
   }
@@ -92,24 +138,79 @@ export class Desk {
     session.start();
   }
 
+  /**
+   * Whether an INVITE is one of ours, come back (DESIGN 4.1): it has our marker, or the identifier of a call of ours; or,
+   * where the carrier strips both, it comes from the very carrier to which an attempt is open, with the caller and the
+   * number of that attempt. Everything else is a redial: a call of its own.
+   */
+  #loop({ request }: IncomingCall, ingress: Ingress): Loop | undefined {
+    const marked = markedAttempt(request.headers, this.#ports.site);
+    if (marked !== undefined) {
+      const session = [...this.#sessions.values()].find(({ state }) =>
+        state.attempts.some((each) => each.id === marked),
+      );
+      return { session, attempt: marked, by: 'marker' };
+    }
+    for (const callId of identifiedCalls(request.headers)) {
+      const session = this.#sessions.get(callId);
+      if (session !== undefined) {
+        return { session, attempt: openAttemptOf(session, ingress), by: 'call identifier' };
+      }
+    }
+    return ingress.carrier === undefined ? undefined : this.#strippedLoop(request, ingress.carrier);
+  }
+
+  #strippedLoop(request: IncomingCall['request'], carrier: NonNullable<Ingress['carrier']>): Loop | undefined {
+    for (const { call, attempt } of this.#loops.matching(request, carrier, this.#ports.clock.now())) {
+      const session = this.#sessions.get(call);
+      if (session?.state.attempts.some((each) => each.id === attempt && isOpen(each)) === true) {
+        return { session, attempt, by: 'same caller and number' };
+      }
+    }
+    return undefined;
+  }
+
+  /** The leg gets 482, the trunk that it came over is blocked for the service, and the call goes on with the next one. */
+  #sendBack(incoming: IncomingCall, ingress: Ingress, { session, attempt, by }: Loop): void {
+    const trunk = session?.state.attempts.find((each) => each.id === attempt)?.planned.trunk.id;
+    this.#ports.log.error(
+      { callId: session?.subject.callId, ingress: ingress.id, trunk, by },
+      'our own call came back to us: the trunk routes this service in a circle',
+    );
+    incoming.reject({ status: 482 });
+    if (session !== undefined && attempt !== undefined) {
+      session.cameBack(attempt);
+    }
+  }
+
   #sessionPorts(): SessionPorts {
-    const { server, clock, log, dispatcher, journal } = this.#ports;
+    const { server, clock, log, dispatcher, journal, site, random } = this.#ports;
     return {
       server,
       clock,
       log,
+      site,
+      fraction: () => random.fraction(),
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
       evidence: (attempt, service, outcome) => {
-        dispatcher.evidence(attempt, service, outcome);
+        aside(log, 'the book of health', () => {
+          dispatcher.evidence(attempt, service, outcome);
+        });
       },
-      attemptStarted: (attempt, service) => {
-        dispatcher.attemptStarted(attempt, service);
+      attemptStarted: (attempt, session, invite) => {
+        aside(log, 'counting an attempt', () => {
+          this.#attemptStarted(attempt, session, invite);
+        });
       },
       attemptEnded: (attempt, service) => {
-        dispatcher.attemptEnded(attempt, service);
+        aside(log, 'counting an attempt', () => {
+          dispatcher.attemptEnded(attempt, service);
+        });
       },
       searched: (session) => {
-        journal.record({ type: 'call', report: reportOf(session, clock) });
+        aside(log, 'the journal', () => {
+          journal.record({ type: 'call', report: reportOf(session, clock) });
+        });
       },
       over: (session) => {
         this.#sessions.delete(session.subject.callId);
@@ -117,12 +218,39 @@ export class Desk {
     };
   }
 
-  /** An upstream's OPTIONS gets 200 while calls can be served. Everything else out of a dialog is not for us. */
-  #answer(request: IncomingRequest): void {
-    if (this.#ports.dispatcher.ingressOf(request.source) === undefined) {
-      return request.respond({ status: 403 });
-    }
-    const allow = { name: 'Allow', value: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK' };
-    request.respond({ status: request.request.method === 'OPTIONS' ? 200 : 405, headers: [allow] });
+  #attemptStarted(attempt: Attempt, { subject }: CallSession, { headers }: InviteRequest): void {
+    const { trunk, route } = attempt.planned;
+    this.#ports.dispatcher.attemptStarted(attempt, subject.service);
+    this.#loops.left(
+      { call: subject.callId, attempt: attempt.id, carrier: trunk.carrier, headers, number: route.number },
+      this.#ports.clock.now(),
+    );
   }
+
+  /**
+   * An upstream's OPTIONS gets 200 while calls can be served, else 503 without Retry-After: how long it lasts is not known,
+   * and the next OPTIONS will tell (DESIGN 4.7). Everything else out of a dialog is not for us.
+   */
+  #answer(incoming: IncomingRequest): void {
+    const admission = this.#door.admit(incoming.source, incoming.request);
+    if (admission.kind === 'ignored') {
+      return incoming.ignore();
+    }
+    if (admission.kind === 'refused') {
+      return incoming.respond({ status: 403 });
+    }
+    if (incoming.request.method !== 'OPTIONS') {
+      return incoming.respond({ status: 405, headers: [ALLOW] });
+    }
+    const { server, dispatcher } = this.#ports;
+    const isServing = server.connected && dispatcher.canServe(admission.ingress);
+    incoming.respond({ status: isServing ? 200 : 503, headers: isServing ? [ALLOW, ACCEPT] : [] });
+  }
+}
+
+/** The open attempt that an ingress of the same carrier most likely brings back: else the only one that is open. */
+function openAttemptOf(session: CallSession, ingress: Ingress): AttemptId | undefined {
+  const open = session.state.attempts.filter(isOpen);
+  const sameCarrier = open.findLast(({ planned }) => planned.trunk.carrier === ingress.carrier);
+  return (sameCarrier ?? (open.length === 1 ? open[0] : undefined))?.id;
 }

@@ -1,27 +1,38 @@
-import type { CallId } from '../domain/ids.js';
+import type { AttemptId, CallId } from '../domain/ids.js';
 import type { ServiceClass, SipAddress } from '../domain/network.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { InviteRequest, ReceivedRequest } from '../ports/sip-server.js';
-import { header, headerValues, withoutHeader } from '../sip/headers.js';
+import { quote, smallNumber } from '../sip/chars.js';
+import { header, sameName, withoutHeader } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
-import { parseNameAddr } from '../sip/name-addr.js';
 import type { Variant } from './call.js';
-
-/** What belongs to a leg and is never copied to another (DESIGN 4.1). */
-const LEG_HEADERS = [
-  'Via', 'Route', 'Record-Route', 'Contact', 'Call-ID', 'CSeq', 'Require', 'Proxy-Require', 'Supported', 'Allow',
-  'Session-Expires', 'Min-SE', 'RSeq', 'RAck', 'Replaces', 'Authorization', 'Date', 'Content-Length',
-  'From', 'To', 'Max-Forwards',
-] as const; // prettier-ignore
+import { callerNumber, fromOf, ownAddress } from './caller.js';
+import { callIdentifier, hasCallIdentifier, hopMarker } from './marks.js';
+import { plainContent, type Content } from './plain.js';
+import { hasSdp } from '../sip/sdp-in-body.js';
+import { travelling } from './travelling.js';
 
 const MAX_FORWARDS = 70;
+const MOST_FORWARDS = 255;
 const LEAST_HOPS_FOR_EMERGENCY = 10;
+
+/** The methods that a peer may use in a dialog with us. Without UPDATE in it no peer sends one (RFC 3311 5.1). */
+export const ALLOW: Header = { name: 'Allow', value: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK' };
 
 /** What an attempt's INVITE is made from. */
 export interface AttemptSource {
   readonly request: ReceivedRequest;
   readonly class: ServiceClass;
   readonly callId: CallId;
+  /** This gateway's name in the hop marker. */
+  readonly site: string;
+}
+
+/** An attempt, as far as its INVITE is concerned. */
+export interface OutgoingAttempt {
+  readonly id: AttemptId;
+  readonly planned: PlannedAttempt;
+  readonly variant: Variant;
 }
 
 /**
@@ -29,75 +40,93 @@ export interface AttemptSource {
  *
  * What the caller said travels on byte for byte: identities, location, Call-Info, bodies (DESIGN 4.1).
  */
-export function inviteFor(source: AttemptSource, planned: PlannedAttempt, variant: Variant): InviteRequest {
-  const target = targetUri(planned.route.number, planned.trunk.address);
-  const plain = variant === 'plain' ? sdpOnly(source.request) : undefined;
-  return {
-    uri: target,
-    nextHop: planned.trunk.address,
-    headers: [
-      { name: 'From', value: fromOf(source.request) },
-      { name: 'To', value: `<${target}>` },
-      { name: 'Max-Forwards', value: String(maxForwards(source)) },
-      ...travelling(source, plain !== undefined),
-    ],
-    body: plain ?? source.request.body,
-  };
+export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): InviteRequest {
+  const { route, trunk } = attempt.planned;
+  const { uri, to } = targetOf(route.number, trunk.address);
+  const leg: readonly Header[] = [
+    { name: 'From', value: from(source, attempt) },
+    { name: 'To', value: `<${to}>` },
+    { name: 'Max-Forwards', value: String(maxForwards(source)) },
+    ALLOW,
+    ...reliability(source, attempt),
+  ];
+  const content = contentFor(source, attempt, leg);
+  return { uri, nextHop: trunk.address, headers: [...leg, ...content.headers], body: content.body };
 }
 
-/** The headers that go on to the trunk, the call identifier among them. */
-function travelling(source: AttemptSource, plain: boolean): readonly Header[] {
-  const kept = withoutHeader(source.request.headers, ...LEG_HEADERS).filter((each) => !isProxyHeader(each.name));
-  const known = source.class === 'emergency' ? withoutHeader(kept, 'Privacy') : kept;
-  const typed = plain
-    ? [...withoutHeader(known, 'Content-Type'), { name: 'Content-Type', value: 'application/sdp' }]
-    : known;
-  return hasCallIdentifier(source.request) ? typed : [...typed, callIdentifier(source.callId)];
+/** What goes on of the caller's message, with our call identifier and our hop marker. */
+function contentFor(source: AttemptSource, attempt: OutgoingAttempt, leg: readonly Header[]): Content {
+  const { request, callId, site } = source;
+  const ours: readonly Header[] = [
+    ...(hasCallIdentifier(request.headers) ? [] : [callIdentifier(callId)]),
+    hopMarker(site, attempt.id),
+  ];
+  const carried = identified(source, attempt, travelling(request.headers));
+  return attempt.variant === 'plain'
+    ? plainContent(request, carried, ours, leg)
+    : { headers: [...ours, ...typeFirst(carried)], body: request.body };
 }
 
-function isProxyHeader(name: string): boolean {
-  return name.toLowerCase().startsWith('proxy-');
+/** drachtio-server drops every header behind one that it cannot read: what the body needs goes in front. */
+function typeFirst(headers: readonly Header[]): readonly Header[] {
+  const isType = ({ name }: Header): boolean => sameName(name, 'Content-Type');
+  return [...headers.filter(isType), ...headers.filter((each) => !isType(each))];
 }
 
-/** The NENA call identifier, the same on every attempt: the PSAP's key against doubles (NENA-STA-010, 2.1.6). */
-function callIdentifier(callId: CallId): Header {
-  return { name: 'Call-Info', value: `<urn:emergency:uid:callid:${callId}:noodroute>;purpose=emergency-CallId` };
+/**
+ * The identities that go on. On an emergency call the wish not to be shown ends here (DESIGN 8), on others it travels.
+ * A trunk that refused the caller's number sees its own instead.
+ */
+function identified(source: AttemptSource, attempt: OutgoingAttempt, carried: readonly Header[]): readonly Header[] {
+  const shown = source.class === 'emergency' ? withoutHeader(carried, 'Privacy') : carried;
+  const own = ownNumberShown(attempt);
+  if (own === undefined) {
+    return shown;
+  }
+  const others = withoutHeader(shown, 'P-Asserted-Identity', 'P-Preferred-Identity', 'Remote-Party-ID', 'Identity');
+  return [{ name: 'P-Asserted-Identity', value: ownAddress(own) }, ...others];
 }
 
-function hasCallIdentifier(request: ReceivedRequest): boolean {
-  return headerValues(request.headers, 'Call-Info').some((value) =>
-    /;\s*purpose\s*=\s*emergency-callid\b/i.test(value),
-  );
+/** With its own number the trunk still gets the caller's, as the name: some of them show it at the far end. */
+function from(source: AttemptSource, attempt: OutgoingAttempt): string {
+  const { headers } = source.request;
+  const own = ownNumberShown(attempt);
+  if (own === undefined) {
+    return fromOf(headers, attempt.planned.trunk.ownNumber);
+  }
+  const caller = callerNumber(headers);
+  return caller === '' ? ownAddress(own) : `${quote(caller)} ${ownAddress(own)}`;
 }
 
-/** The user part is a number or a name of the dial plan, checked when it was loaded. */
-function targetUri(number: string, address: SipAddress): string {
+function ownNumberShown({ variant, planned }: OutgoingAttempt): string | undefined {
+  return variant === 'own-number' ? planned.trunk.ownNumber : undefined;
+}
+
+/**
+ * Reliable provisional responses (RFC 3262) are offered only where the trunk asks for them. Without an offer in the
+ * INVITE the first of them would bring the offer, and its PRACK would have to hold the caller's answer: never then.
+ */
+function reliability(source: AttemptSource, { planned, variant }: OutgoingAttempt): readonly Header[] {
+  const isWanted = planned.trunk.reliableProvisionals === true && variant !== 'plain' && hasSdp(source.request);
+  return isWanted ? [{ name: 'Supported', value: '100rel' }] : [];
+}
+
+/**
+ * Where an attempt goes, and what its To says. The user part is a number or a URN of the dial plan, checked when it was
+ * loaded. No server sends a `urn:` Request-URI for us, so the URN stands in To (DESIGN 6).
+ */
+function targetOf(number: string, address: SipAddress): { readonly uri: string; readonly to: string } {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const port = address.port === 5060 ? '' : `:${address.port}`;
   const transport = address.transport === 'udp' ? '' : `;transport=${address.transport}`;
-  return `sip:${number}@${host}${port}${transport};user=phone`;
-}
-
-/** The caller's From without its tag: the SIP server gives the leg a tag of its own. */
-function fromOf(request: ReceivedRequest): string {
-  const value = header(request.headers, 'From');
-  const from = value === undefined ? undefined : parseNameAddr(value);
-  if (value === undefined || from === undefined || from.uri === '') {
-    return '<sip:anonymous@anonymous.invalid>';
-  }
-  const open = value.lastIndexOf('<');
-  const close = value.indexOf('>', open);
-  return open >= 0 && close > open ? value.slice(0, close + 1) : `<${from.uri}>`;
+  const isUrn = number.startsWith('urn:');
+  const user = isUrn ? '112' : number.replaceAll('#', '%23');
+  const uri = `sip:${user}@${host}${port}${transport};user=phone`;
+  return { uri, to: isUrn ? number : uri };
 }
 
 function maxForwards(source: AttemptSource): number {
-  const given = Number.parseInt(header(source.request.headers, 'Max-Forwards') ?? '', 10);
-  const left = Number.isInteger(given) ? Math.max(given - 1, 0) : MAX_FORWARDS;
+  const given = smallNumber(header(source.request.headers, 'Max-Forwards') ?? '');
+  const left = given === undefined ? MAX_FORWARDS : Math.min(Math.max(given - 1, 0), MOST_FORWARDS);
   return source.class === 'emergency' ? Math.max(left, LEAST_HOPS_FOR_EMERGENCY) : left;
-}
-
-/** The SDP of a body, where it can be found alone. */
-function sdpOnly(request: ReceivedRequest): string | undefined {
-  const type = header(request.headers, 'Content-Type') ?? '';
-  return /^\s*application\/sdp\b/i.test(type) ? request.body : undefined;
 }

@@ -1,9 +1,11 @@
-import type { AttemptReport, CallReport } from '../domain/call-report.js';
+import type { AttemptReport, CallReport, IdentityReport } from '../domain/call-report.js';
 import { between, type Instant } from '../domain/time.js';
 import type { Clock } from '../ports/clock.js';
-import { callerIdentity } from '../sip/identity.js';
-import { parseUri } from '../sip/uri.js';
+import { callerIdentities } from '../sip/identity.js';
+import type { Header } from '../sip/message.js';
+import { decodeUtf8 } from '../sip/text.js';
 import type { Attempt } from './call.js';
+import { callerNumber } from './caller.js';
 import type { CallSession } from './session.js';
 
 /** What a call was, for the journal, the console and the tester's screen. */
@@ -15,7 +17,8 @@ export function reportOf(session: CallSession, clock: Clock): CallReport {
   return {
     callId: subject.callId,
     service: subject.service.id,
-    caller: callerOf(session),
+    caller: decodeUtf8(callerNumber(subject.incoming.request.headers)) || 'anonymous',
+    identities: identitiesIn(subject.incoming.request.headers),
     ingress: subject.ingress,
     startedAt: new Date(clock.wallTime() - between(state.startedAt, clock.now())).toISOString(),
     attempts: state.attempts.map((attempt) => attemptReport(attempt, since)),
@@ -24,6 +27,14 @@ export function reportOf(session: CallSession, clock: Clock): CallReport {
     ...given('ringingAfterMs', since(state.ringingAt)),
     ...given('answeredAfterMs', since(state.answeredAt)),
   };
+}
+
+function identitiesIn(headers: readonly Header[]): readonly IdentityReport[] {
+  return callerIdentities(headers).flatMap(({ source, uri, display }) =>
+    source === 'none'
+      ? []
+      : [{ source, uri: decodeUtf8(uri), ...(display === undefined ? {} : { display: decodeUtf8(display) }) }],
+  );
 }
 
 function attemptReport(attempt: Attempt, since: (moment: Instant | undefined) => number | undefined): AttemptReport {
@@ -57,21 +68,6 @@ function outcomeOf(attempt: Attempt): Pick<AttemptReport, 'outcome' | 'reason'> 
     case 'trying':
     case 'progressing':
       return { outcome: 'given up', reason: missed?.reason ?? 'still open' };
-  }
-}
-
-function callerOf(session: CallSession): string {
-  const identity = callerIdentity(session.subject.incoming.request.headers);
-  const uri = parseUri(identity.uri);
-  switch (uri.scheme) {
-    case 'sip':
-    case 'sips':
-      return uri.user ?? uri.host;
-    case 'tel':
-      return uri.number;
-    case 'urn':
-    case 'other':
-      return identity.uri === '' ? 'anonymous' : identity.uri;
   }
 }
 

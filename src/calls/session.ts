@@ -16,16 +16,18 @@ import type {
   Dialog,
   IncomingCall,
   InviteFailure,
+  InviteRequest,
   ReceivedResponse,
   SipServer,
 } from '../ports/sip-server.js';
 import { coldDeadlines } from '../routing/deadlines.js';
-import { header } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { parseReasons, printReason } from '../sip/reason.js';
+import { answerTo, ringing } from './answer.js';
 import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
 import { inviteFor } from './outgoing.js';
 import { isTrustedProgress } from './progress.js';
+import { hasSdp } from '../sip/sdp-in-body.js';
 import { isOpen, newCall, transition } from './transition.js';
 import { Tie } from './tie.js';
 
@@ -41,10 +43,15 @@ export interface SessionPorts {
   readonly server: SipServer;
   readonly clock: Clock;
   readonly log: Log;
+  /** This gateway's name in the hop marker. */
+  readonly site: string;
+  /** A number in [0, 1). */
+  readonly fraction: () => number;
   readonly nextAttemptId: () => AttemptId;
   /** What an attempt said about its trunk. */
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
-  readonly attemptStarted: (attempt: Attempt, service: Service) => void;
+  /** An attempt leaves now, with this INVITE. */
+  readonly attemptStarted: (attempt: Attempt, session: CallSession, invite: InviteRequest) => void;
   readonly attemptEnded: (attempt: Attempt, service: Service) => void;
   /** The search has ended: an answer, a failure or a caller who hung up. Called once. */
   readonly searched: (session: CallSession) => void;
@@ -64,6 +71,7 @@ export interface CallSubject {
 /** The legs of an attempt. */
 interface Leg {
   readonly leg: CalleeLeg;
+  ringing?: ReceivedResponse;
   answer?: { readonly response: ReceivedResponse; readonly dialog: Dialog };
 }
 
@@ -75,6 +83,7 @@ export class CallSession {
   readonly #timers = new Set<Timer>();
   readonly #queue: CallEvent[] = [];
   readonly #tie: Tie;
+  #winner: AttemptId | undefined;
   #call: CallState;
   #working = false;
   #searched = false;
@@ -84,8 +93,12 @@ export class CallSession {
     this.subject = subject;
     this.#ports = ports;
     this.#call = newCall(subject.service.class, subject.plan, ports.clock.now());
-    this.#tie = new Tie((text) => {
-      this.#warn(text);
+    this.#tie = new Tie({
+      clock: ports.clock,
+      fraction: ports.fraction,
+      warn: (text) => {
+        this.#warn(text);
+      },
     });
     subject.incoming.attach(this.#callerEvents());
   }
@@ -104,6 +117,11 @@ export class CallSession {
   /** A trunk was judged gone: what waits on it moves at once (P8). */
   trunkGone(trunk: TrunkId): void {
     this.#dispatch({ type: 'trunk-gone', trunk });
+  }
+
+  /** An attempt came in again at an ingress of ours. */
+  cameBack(attempt: AttemptId): void {
+    this.#dispatch({ type: 'came-back', attempt });
   }
 
   #dispatch(event: CallEvent): void {
@@ -149,17 +167,17 @@ export class CallSession {
       case 'start-attempt':
         return this.#startAttempt(command.attempt);
       case 'give-up':
-        return this.#legs.get(command.attempt)?.leg.cancel(command.cause);
+        return this.#legs.get(command.attempt)?.leg.cancel(command.reasons);
       case 'release-callee':
-        return this.#releaseCallee(command.attempt, command.cause);
+        return this.#releaseCallee(command.attempt, command.reasons);
       case 'ring-caller':
-        return this.#ring();
+        return this.#ring(command.from);
       case 'answer-caller':
         return this.#answerCaller(command.attempt);
       case 'reject-caller':
         return this.#rejectCaller();
       case 'release-caller':
-        return this.#caller?.release();
+        return this.#caller?.release(command.reasons);
       case 'arm-last-chance':
         return this.#after(LAST_CHANCE, { type: 'last-chance-over' });
       case 'report-evidence':
@@ -171,10 +189,10 @@ export class CallSession {
 
   #startAttempt(attempt: Attempt): void {
     const { deadlines } = attempt.planned;
-    this.#ports.attemptStarted(attempt, this.subject.service);
     const { request } = this.subject.incoming;
     const { service, callId } = this.subject;
-    const invite = inviteFor({ request, class: service.class, callId }, attempt.planned, attempt.variant);
+    const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
+    this.#ports.attemptStarted(attempt, this, invite);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
     this.#legs.set(attempt.id, { leg });
     this.#after(deadlines.silence, { type: 'deadline', attempt: attempt.id, which: 'silence' });
@@ -191,6 +209,10 @@ export class CallSession {
     return {
       progressed: (response) => {
         const trusted = isTrustedProgress(response, attempt.planned.trunk);
+        const leg = this.#legs.get(id);
+        if (leg !== undefined && trusted) {
+          leg.ringing = response;
+        }
         this.#dispatch({ type: 'responded', attempt: id, status: response.status, trusted });
       },
       answered: (response, dialog) => {
@@ -203,12 +225,15 @@ export class CallSession {
       failed: (failure) => {
         this.#failed(attempt, failure);
       },
-      ended: () => {
-        this.#tie.calleeGone();
-        this.#dispatch({ type: 'callee-ended', attempt: id });
+      ended: ({ reasons }) => {
+        this.#dispatch({ type: 'callee-ended', attempt: id, reasons });
       },
       requested: (request) => {
-        this.#tie.fromCallee(request);
+        if (this.#winner === id) {
+          this.#tie.fromCallee(request);
+        } else {
+          this.#tie.tooEarly(request);
+        }
       },
     };
   }
@@ -239,15 +264,14 @@ export class CallSession {
 
   #callerEvents(): CallerEvents {
     return {
-      cancelled: () => {
-        this.#dispatch({ type: 'caller-cancelled' });
+      cancelled: (reasons) => {
+        this.#dispatch({ type: 'caller-cancelled', reasons });
       },
       acknowledged: (body) => {
         this.#tie.acknowledged(body);
       },
-      ended: () => {
-        this.#tie.callerGone();
-        this.#dispatch({ type: 'caller-ended' });
+      ended: ({ reasons }) => {
+        this.#dispatch({ type: 'caller-ended', reasons });
       },
       requested: (request) => {
         this.#tie.fromCaller(request);
@@ -255,11 +279,12 @@ export class CallSession {
     };
   }
 
-  #ring(): void {
+  #ring(from?: AttemptId): void {
     if (this.#call.phase.phase !== 'searching') {
       return;
     }
-    this.subject.incoming.progress({ status: 180 });
+    const heard = from === undefined ? undefined : this.#legs.get(from)?.ringing;
+    this.subject.incoming.progress(ringing(this.subject.incoming.request, heard));
     this.#later(RING_AGAIN, () => {
       this.#ring();
     });
@@ -272,10 +297,11 @@ export class CallSession {
       return;
     }
     const { response, dialog } = leg.answer;
-    const delayed = this.subject.incoming.request.body === '';
+    const delayed = !hasSdp(this.subject.incoming.request);
+    this.#winner = id;
     this.#tie.join(dialog, leg.leg, delayed);
     this.subject.incoming
-      .answer({ status: 200, headers: contentType(response), body: response.body })
+      .answer(answerTo(response))
       .then((caller) => {
         this.#caller = caller;
         this.#tie.callerJoined(caller);
@@ -297,10 +323,10 @@ export class CallSession {
     this.subject.incoming.reject({ status: answer.status, headers });
   }
 
-  #releaseCallee(id: AttemptId, cause: string): void {
+  #releaseCallee(id: AttemptId, reasons: readonly string[]): void {
     const leg = this.#legs.get(id);
     leg?.leg.acknowledge();
-    leg?.answer?.dialog.release(cause);
+    leg?.answer?.dialog.release(reasons);
   }
 
   #reportEvidence(id: AttemptId, outcome: AttemptOutcome): void {
@@ -311,6 +337,7 @@ export class CallSession {
   }
 
   #finish(outcome: CallOutcome): void {
+    this.#tie.end();
     this.#clearTimers();
     this.#reportSearched();
     this.#ports.log.debug({ callId: this.subject.callId, outcome }, 'call over');
@@ -353,9 +380,4 @@ export class CallSession {
 function failureOf(attempt: Attempt): readonly FailedAttempt[] {
   const verdict = attempt.state.phase === 'failed' ? attempt.state.verdict : attempt.missed;
   return verdict === undefined ? [] : [{ carrier: attempt.planned.trunk.carrier, verdict }];
-}
-
-function contentType(response: ReceivedResponse): readonly Header[] {
-  const value = header(response.headers, 'Content-Type');
-  return value === undefined || response.body === '' ? [] : [{ name: 'Content-Type', value }];
 }

@@ -5,6 +5,7 @@ import type { Instant } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { judge } from '../failure/verdict.js';
 import type { Attempt, CallCommand, CallEvent, CallState, GiveUpCause, Lateness, Step, Variant } from './call.js';
+import { reasonsFor } from './reasons.js';
 
 /**
  * A call that has just come in.
@@ -85,9 +86,9 @@ class Draft {
     this.ask({ do: 'start-attempt', attempt });
   }
 
-  giveUp(attempt: Attempt, cause: GiveUpCause): void {
+  giveUp(attempt: Attempt, cause: GiveUpCause, reasons = reasonsFor(cause)): void {
     this.update(attempt.id, { state: { phase: 'given-up', cause }, endedAt: this.now });
-    this.ask({ do: 'give-up', attempt: attempt.id, cause });
+    this.ask({ do: 'give-up', attempt: attempt.id, reasons });
     if (attempt.planned.role === 'canary' && attempt.missed === undefined) {
       // It proved nothing; the next call may be the canary.
       const verdict = judge({ origin: 'cancelled-by-us' });
@@ -95,9 +96,9 @@ class Draft {
     }
   }
 
-  giveUpAll(cause: GiveUpCause): void {
+  giveUpAll(cause: GiveUpCause, reasons = reasonsFor(cause)): void {
     for (const attempt of this.call.attempts.filter(isOpen)) {
-      this.giveUp(attempt, cause);
+      this.giveUp(attempt, cause, reasons);
     }
   }
 }
@@ -122,15 +123,18 @@ function apply(draft: Draft, event: CallEvent): void {
       return onLastChanceOver(draft);
     case 'trunk-gone':
       return onTrunkGone(draft, event.trunk);
+    case 'came-back':
+      return onCameBack(draft, event.attempt);
     case 'caller-cancelled':
+      return onCallerGone(draft, event.reasons);
     case 'caller-unreachable':
       return onCallerGone(draft);
     case 'caller-answered':
       return onCallerAnswered(draft);
     case 'caller-ended':
-      return onCallerEnded(draft);
+      return onCallerEnded(draft, event.reasons);
     case 'callee-ended':
-      return onCalleeEnded(draft, event.attempt);
+      return onCalleeEnded(draft, event.attempt, event.reasons);
   }
 }
 
@@ -149,7 +153,7 @@ function onResponse(draft: Draft, id: AttemptId, trusted: boolean): void {
     draft.update(id, { firstResponseAt, progressAt: draft.now, state: { phase: 'progressing' } });
     draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'progressed' } });
   }
-  ring(draft);
+  ring(draft, id);
 }
 
 function trying(attempt: Attempt): Attempt['state'] {
@@ -163,12 +167,12 @@ function onAnswer(draft: Draft, id: AttemptId): void {
     return;
   }
   if (draft.call.phase.phase !== 'searching' || !isOpen(attempt)) {
-    draft.ask({ do: 'release-callee', attempt: id, cause: 'answered elsewhere' });
+    draft.ask({ do: 'release-callee', attempt: id, reasons: reasonsFor('answered elsewhere') });
     return;
   }
   const firstResponseAt = attempt.firstResponseAt ?? draft.now;
   draft.update(id, { firstResponseAt, endedAt: draft.now, status: 200, state: { phase: 'answered' } });
-  draft.set({ phase: { phase: 'answering', winner: id, calleeGone: false } });
+  draft.set({ phase: { phase: 'answering', winner: id } });
   draft.ask({ do: 'answer-caller', attempt: id });
   draft.giveUpAll('answered elsewhere');
   draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'answered' } });
@@ -191,13 +195,20 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
   if (draft.call.phase.phase !== 'searching') {
     return;
   }
-  if (verdict.next === 'end' && draft.call.class !== 'emergency') {
+  const once = attempt.variant === 'as-sent' ? variantFor(verdict, attempt.planned) : undefined;
+  if (once !== undefined) {
+    draft.start(attempt.planned, once);
+  } else if (verdict.next === 'end' && draft.call.class !== 'emergency') {
     draft.set({ remaining: [] });
-  } else if (verdict.next === 'same-plain' && attempt.variant === 'as-sent') {
-    draft.start(attempt.planned, 'plain');
-  } else if (verdict.next === 'same-own-number' && attempt.variant === 'as-sent') {
-    draft.start(attempt.planned, 'own-number');
   }
+}
+
+/** How the same route is tried once more. A trunk of which no own number is known has none to show. */
+function variantFor(verdict: Verdict, { trunk }: PlannedAttempt): Variant | undefined {
+  if (verdict.next === 'same-plain') {
+    return 'plain';
+  }
+  return verdict.next === 'same-own-number' && trunk.ownNumber !== undefined ? 'own-number' : undefined;
 }
 
 /**
@@ -249,10 +260,24 @@ function onTrunkGone(draft: Draft, trunk: string): void {
   }
 }
 
-function ring(draft: Draft): void {
+/** A loop counts against the trunk also where the attempt is over; an open one ends here, and the search goes on. */
+function onCameBack(draft: Draft, id: AttemptId): void {
+  const attempt = draft.find(id);
+  if (attempt === undefined) {
+    return;
+  }
+  const verdict = judge({ origin: 'came-back' });
+  if (isOpen(attempt)) {
+    draft.update(id, { state: { phase: 'failed', verdict }, endedAt: draft.now });
+    draft.ask({ do: 'give-up', attempt: id, reasons: reasonsFor('came back') });
+  }
+  draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'failed', verdict } });
+}
+
+function ring(draft: Draft, from?: AttemptId): void {
   if (draft.call.phase.phase === 'searching' && draft.call.ringingAt === undefined) {
     draft.set({ ringingAt: draft.now });
-    draft.ask({ do: 'ring-caller' });
+    draft.ask({ do: 'ring-caller', ...(from === undefined ? {} : { from }) });
   }
 }
 
@@ -265,13 +290,15 @@ function onLastChanceOver(draft: Draft): void {
   }
 }
 
-function onCallerGone(draft: Draft): void {
+/** The caller's own reason goes on; without one it is said that the caller is gone. */
+function onCallerGone(draft: Draft, given: readonly string[] = []): void {
   const { phase } = draft.call;
+  const reasons = given.length > 0 ? given : reasonsFor('caller gone');
   if (phase.phase === 'searching') {
-    draft.giveUpAll('caller gone');
+    draft.giveUpAll('caller gone', reasons);
     end(draft, 'cancelled');
   } else if (phase.phase === 'answering') {
-    draft.ask({ do: 'release-callee', attempt: phase.winner, cause: 'caller gone' });
+    draft.ask({ do: 'release-callee', attempt: phase.winner, reasons });
     end(draft, 'cancelled');
   }
 }
@@ -279,30 +306,31 @@ function onCallerGone(draft: Draft): void {
 function onCallerAnswered(draft: Draft): void {
   const { phase } = draft.call;
   if (phase.phase !== 'answering') {
-    draft.ask({ do: 'release-caller' });
+    draft.ask({ do: 'release-caller', reasons: [] });
     return;
   }
   draft.set({ answeredAt: draft.now, phase: { phase: 'connected', winner: phase.winner } });
-  if (phase.calleeGone) {
-    draft.ask({ do: 'release-caller' });
+  if (phase.calleeGone !== undefined) {
+    draft.ask({ do: 'release-caller', reasons: phase.calleeGone.reasons });
     end(draft, 'answered');
   }
 }
 
-function onCallerEnded(draft: Draft): void {
+/** A BYE goes on with the reasons that it came with, and with none where it had none. */
+function onCallerEnded(draft: Draft, reasons: readonly string[] = []): void {
   const { phase } = draft.call;
   if (phase.phase === 'answering' || phase.phase === 'connected') {
-    draft.ask({ do: 'release-callee', attempt: phase.winner, cause: 'caller hung up' });
+    draft.ask({ do: 'release-callee', attempt: phase.winner, reasons });
     end(draft, 'answered');
   }
 }
 
-function onCalleeEnded(draft: Draft, id: AttemptId): void {
+function onCalleeEnded(draft: Draft, id: AttemptId, reasons: readonly string[] = []): void {
   const { phase } = draft.call;
   if (phase.phase === 'answering' && phase.winner === id) {
-    draft.set({ phase: { ...phase, calleeGone: true } });
+    draft.set({ phase: { ...phase, calleeGone: { reasons } } });
   } else if (phase.phase === 'connected' && phase.winner === id) {
-    draft.ask({ do: 'release-caller' });
+    draft.ask({ do: 'release-caller', reasons });
     end(draft, 'answered');
   }
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { ms } from '../domain/time.js';
-import { choice, cidr, duration, flag, host, integer, label, name, sipAddress } from './scalars.js';
+import { choice, cidr, duration, flag, host, integer, label, name, sipAddress, telephoneNumber } from './scalars.js';
 import { list, mapping, table } from './shapes.js';
 
 const riskGroups = list(name, 'risk groups').default([]);
@@ -15,6 +15,8 @@ const trunk = mapping({
   riskGroups,
   trusted180: flag.optional(),
   trusted183: flag.optional(),
+  reliableProvisionals: flag.default(false),
+  ownNumber: telephoneNumber.optional(),
   probeInterval: duration(ms(100), ms(3_600_000)).default(ms(1_000)),
   enabled: flag.default(true),
 });
@@ -36,7 +38,14 @@ export const inventoryFileSchema = mapping({
     'lines',
   ).default({}),
   trunks: table(trunk, 'trunks'),
-  ingresses: table(mapping({ carrier: name.optional(), sources: list(cidr, 'CIDR blocks') }), 'ingresses'),
+  ingresses: table(
+    mapping({
+      carrier: name.optional(),
+      sources: list(cidr, 'CIDR blocks'),
+      noPath: choice('hold', 'wilt').default('hold'),
+    }),
+    'ingresses',
+  ),
 });
 
 export type InventoryFile = z.infer<typeof inventoryFileSchema>;

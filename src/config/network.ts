@@ -1,4 +1,4 @@
-import { id } from '../domain/ids.js';
+import { id, type CarrierId } from '../domain/ids.js';
 import type { Ingress, Network, Route, Trunk, TrunkKind } from '../domain/network.js';
 import type { NumberingPlan } from '../numbering/service.js';
 import type { DialPlanFile, RouteEntry } from './dial-plan-file.js';
@@ -46,6 +46,8 @@ function buildTrunk(key: string, entry: TrunkEntry, inventory: InventoryFile): T
     riskGroups: new Set(riskGroupsOf(entry, inventory).map((group) => id(group))),
     trusted180: entry.trusted180 ?? trusted.trusted180,
     trusted183: entry.trusted183 ?? trusted.trusted183,
+    reliableProvisionals: entry.reliableProvisionals,
+    ...(entry.ownNumber === undefined ? {} : { ownNumber: entry.ownNumber }),
     probeInterval: entry.probeInterval,
     enabled: entry.enabled,
   };
@@ -63,7 +65,8 @@ function buildRoute({ service, destination, trunk, number, tier }: RouteEntry): 
 }
 
 function buildIngress(key: string, entry: InventoryFile['ingresses'][string]): Ingress {
-  return { id: id(key), carrier: entry.carrier === undefined ? undefined : id(entry.carrier), sources: entry.sources };
+  const carrier = entry.carrier === undefined ? undefined : id<CarrierId>(entry.carrier);
+  return { id: id(key), carrier, sources: entry.sources, noPath: entry.noPath };
 }
 
 /** How numbers are written, and which of them are services. */

@@ -97,6 +97,10 @@ export const numberToDial = scalar('a number to dial, such as 112 or +3188000011
   const bare = text.replace(SEPARATORS, '');
   return /^\+?[0-9*#]{2,24}$/.test(bare) ? bare : /^urn:[a-z0-9:.-]+$/i.test(text) ? text : undefined;
 });
+export const telephoneNumber = scalar('a telephone number, such as +31880000112', (text) => {
+  const bare = text.replace(SEPARATORS, '');
+  return /^\+?\d{3,20}$/.test(bare) ? bare : undefined;
+});
 export const numberPattern = scalar('a number, or the start of one and a *', (text) =>
   /^\+?\d{1,24}\*?$/.test(text) ? text : undefined,
 );

@@ -17,12 +17,21 @@ export interface AttemptReport {
   readonly reason: string;
 }
 
+/** One thing that a request said about who calls. Display names are text, not bytes. */
+export interface IdentityReport {
+  readonly source: 'P-Asserted-Identity' | 'Remote-Party-ID' | 'From';
+  readonly uri: string;
+  readonly display?: string;
+}
+
 /** What became of a call, written when the search has ended. */
 export interface CallReport {
   readonly callId: string;
   readonly service: string;
   /** The caller's number, or what stands for it. */
   readonly caller: string;
+  /** All that the request said about the caller, best first. Empty where it named nobody. */
+  readonly identities: readonly IdentityReport[];
   readonly ingress: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;

@@ -48,6 +48,10 @@ export interface Trunk {
   readonly trusted183: boolean;
   /** Whether a 180 on this trunk says that the far end really rings. Mobile gateways fake it. */
   readonly trusted180: boolean;
+  /** Whether reliable provisional responses (RFC 3262) are offered on it. Not by default. */
+  readonly reliableProvisionals?: boolean;
+  /** The number that the carrier knows the trunk by, shown where it refuses the caller's. */
+  readonly ownNumber?: string;
   /** Time between OPTIONS probes while idle. */
   readonly probeInterval: Milliseconds;
   /** The operator's wish, apart from what is observed. */
@@ -72,6 +76,11 @@ export interface Ingress {
   readonly carrier: CarrierId | undefined;
   /** CIDR blocks of source addresses, e.g. `127.0.20.0/24`. The longest match wins. */
   readonly sources: readonly string[];
+  /**
+   * What the upstream is told when there is no path left. `hold`, the default: it has no other way, so its calls wait here.
+   * `wilt`: it has other ways, so it is told quickly.
+   */
+  readonly noPath?: 'hold' | 'wilt';
 }
 
 /** Everything that routing needs to know about the world, frozen at load. */

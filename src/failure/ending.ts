@@ -20,7 +20,7 @@ export interface PeerEnding {
 export interface LocalEnding {
   readonly service: ServiceClass;
   readonly origin: 'local';
-  readonly cause: 'timeout' | 'refused' | 'unresolvable' | 'unsendable';
+  readonly cause: 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large';
   /** Whether any response, 100 included, came before it. */
   readonly sawProvisional: boolean;
 }
@@ -37,5 +37,10 @@ interface CancelledEnding {
   readonly origin: 'cancelled-by-us';
 }
 
+/** We saw the attempt come in again at an ingress of ours. */
+interface ReturnedEnding {
+  readonly origin: 'came-back';
+}
+
 /** How an attempt ended without an answer. */
-export type Ending = PeerEnding | LocalEnding | DeadlineEnding | CancelledEnding;
+export type Ending = ReturnedEnding | PeerEnding | LocalEnding | DeadlineEnding | CancelledEnding;

@@ -26,6 +26,8 @@ export function judge(ending: Ending): Verdict {
       return judgeLocal(ending);
     case 'deadline':
       return judgeDeadline(ending);
+    case 'came-back':
+      return cameBack;
     case 'cancelled-by-us':
       return { fault: 'none', kind: 'cancelled', weight: 'none', next: 'end', reason: 'cancelled by us' };
   }
@@ -67,6 +69,23 @@ const unsendable: Verdict = {
   reason: 'our own SIP server could not send it',
 };
 
+/** Rich messages do not fit; the plain one does. */
+const tooLarge: Verdict = {
+  fault: 'ours',
+  kind: 'ours',
+  weight: 'none',
+  next: 'same-plain',
+  reason: 'our own SIP server cannot send a message this large',
+};
+/** Seen with our own eyes, so it counts in full for every service. */
+const cameBack: Verdict = {
+  fault: 'carrier',
+  kind: 'loop',
+  weight: 'strong',
+  next: 'next',
+  reason: 'our own call came back to us',
+};
+
 function judgeDeadline(ending: DeadlineEnding): Verdict {
   return ending.which === 'silence' ? silent : stalled;
 }
@@ -81,6 +100,8 @@ function judgeLocal(ending: LocalEnding): Verdict {
       return unresolvable;
     case 'unsendable':
       return unsendable;
+    case 'too-large':
+      return tooLarge;
   }
 }
 

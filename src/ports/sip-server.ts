@@ -33,7 +33,7 @@ export interface OutgoingResponse {
 }
 
 /** Why a final response was made up by our own SIP server. */
-export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable';
+export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large';
 
 /** How an outgoing INVITE ended without an answer. */
 export type InviteFailure =
@@ -54,15 +54,21 @@ export interface DialogResponse extends ReceivedResponse {
 }
 
 /** Why a dialog ended. */
-export type LegEnd =
-  | { readonly by: 'peer'; readonly reason: readonly string[] }
-  | { readonly by: 'server'; readonly reason: readonly string[] };
+export interface LegEnd {
+  /** `server`: our own SIP server ended it, for example because no ACK came. */
+  readonly by: 'peer' | 'server';
+  /** The Reason values of the BYE, byte for byte (RFC 3326). */
+  readonly reasons: readonly string[];
+}
 
 /** What an answered leg reports, on either side. */
 export interface DialogEvents {
   /** The peer or the SIP server ended the dialog. Nothing comes after it. */
   ended(end: LegEnd): void;
-  /** re-INVITE, UPDATE, INFO and everything else but BYE, ACK and PRACK. */
+  /**
+   * re-INVITE, UPDATE, INFO and everything else but BYE, ACK and PRACK. Early dialogs have such requests too (RFC 3311):
+   * it may come before the answer.
+   */
   requested(request: InDialogRequest): void;
 }
 
@@ -70,14 +76,14 @@ export interface DialogEvents {
 export interface Dialog {
   /** Sends a request in the dialog. Rejects with `SipServerError` when no answer can come. */
   request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse>;
-  /** Sends BYE once. Later calls do nothing. Never fails. */
-  release(reason?: string): void;
+  /** Sends BYE once, with these Reason values. Later calls do nothing. Never fails. */
+  release(reasons: readonly string[]): void;
 }
 
 /** What the caller's side of a call reports. */
 export interface CallerEvents extends DialogEvents {
-  /** The caller gave up before the answer. The SIP server has already sent 487. */
-  cancelled(reason: readonly string[]): void;
+  /** The caller gave up before the answer, for these Reason values. 487 has already been sent. */
+  cancelled(reasons: readonly string[]): void;
   /** The caller's ACK came, with its body (an answer, where the 200 carried the offer). */
   acknowledged(body: string): void;
 }
@@ -88,10 +94,15 @@ export interface IncomingCall {
   readonly request: ReceivedRequest;
   /** Must be called before the handler returns. */
   attach(events: CallerEvents): void;
-  /** Sends a provisional response. */
+  /**
+   * Sends a provisional response; with `Require: 100rel` in it reliably (RFC 3262), where the caller's side can, the
+   * RSeq and what the PRACK needs being the server's business.
+   */
   progress(response: OutgoingResponse): void;
   /** Sends a final failure. */
   reject(response: OutgoingResponse): void;
+  /** Sends nothing, and forgets the call. For strangers only. */
+  ignore(): void;
   /** Sends 200. Resolves when it left; rejects when the caller is gone. */
   answer(response: OutgoingResponse): Promise<Dialog>;
 }
@@ -100,7 +111,10 @@ export interface IncomingCall {
 export interface CalleeEvents extends DialogEvents {
   /** 100 to 199. On servers that keep 100 to themselves only 101 to 199. */
   progressed(response: ReceivedResponse): void;
-  /** A 2xx. The leg is answered until `release()` or `ended`. */
+  /**
+   * A 2xx. The leg is answered until `release()` or `ended`. Where the session description came earlier, in a reliable
+   * provisional response of the same dialog, it is in this response all the same.
+   */
   answered(response: ReceivedResponse, dialog: Dialog): void;
   failed(failure: InviteFailure): void;
 }
@@ -118,8 +132,10 @@ export interface CalleeLeg {
   /**
    * Gives the attempt up: resends stop at once, a provisional that comes later gets its CANCEL, a 2xx its ACK and BYE.
    * The 2xx of a leg that was given up is never reported. Calling it twice, or after the end, does nothing.
+   *
+   * @param reasons the Reason values to send (RFC 3326).
    */
-  cancel(reason?: string): void;
+  cancel(reasons: readonly string[]): void;
   /** Acknowledges the 2xx, once; with a body where the 2xx carried the offer. Without this call no ACK leaves. */
   acknowledge(body?: string): void;
 }
@@ -129,6 +145,8 @@ export interface IncomingRequest {
   readonly source: Source;
   readonly request: ReceivedRequest;
   respond(response: OutgoingResponse): void;
+  /** Sends nothing. For strangers only. */
+  ignore(): void;
 }
 
 /** How an OPTIONS probe ended. */

@@ -48,6 +48,16 @@ export function withTag(value: string, tag: string): string {
   return [head, `tag=${tag}`, ...others].join(';');
 }
 
+/** The same From or To value without its tag. Everything else stays byte for byte. */
+export function withoutTag(value: string): string {
+  const { head, rest } = takeApart(value);
+  const segments = splitParams(rest);
+  const isTagged = segments.some((segment) => paramName(segment) === 'tag');
+  const kept = segments.filter((segment) => trimBlanks(segment) !== '' && paramName(segment) !== 'tag');
+  const untouched = value.startsWith(head) ? value : head + rest;
+  return isTagged ? [head, ...kept].join(';') : untouched;
+}
+
 function takeApart(value: string): Parts {
   const start = skipBlanks(value, 0);
   const name = quotedName(value, start);

@@ -89,11 +89,21 @@ t.test('the lab is where its users expect it', (t) => {
   t.end();
 });
 
+t.test('an upstream has no other way unless the inventory says so', (t) => {
+  const { network } = loaded(loadWith(change('inventory', '192.0.2.0/24]', '192.0.2.0/24], noPath: wilt')));
+  t.match(network.ingresses, [
+    { id: 'kpn', noPath: 'hold' },
+    { id: 'any', noPath: 'wilt' },
+  ]);
+  t.end();
+});
+
 t.test('trunks get their defaults by kind, and all that they are lost with', (t) => {
   const { network } = loaded(loadConfig(SITE, { env: {} }));
   const sip = network.trunks.get(id<TrunkId>('kpn-a'));
   const mobile = network.trunks.get(id<TrunkId>('lte-a'));
   t.match(sip, { trusted180: true, trusted183: false, probeInterval: 1_000, enabled: true });
+  t.match(sip, { reliableProvisionals: false, ownNumber: undefined });
   t.match(mobile, {
     trusted180: false,
     trusted183: false,
@@ -102,9 +112,20 @@ t.test('trunks get their defaults by kind, and all that they are lost with', (t)
   t.same([...(sip?.riskGroups ?? [])], ['kpn-core']);
   t.same([...(mobile?.riskGroups ?? [])], ['gateway:lte', 'mobile-core', 'ups-a']);
   const own = loaded(
-    loadWith(change('inventory', 'channels: 30', 'channels: 30, trusted183: true, probeInterval: 1.5s')),
+    loadWith(
+      change(
+        'inventory',
+        'channels: 30',
+        'channels: 30, trusted183: true, probeInterval: 1.5s, reliableProvisionals: true, ownNumber: 088-0000112',
+      ),
+    ),
   );
-  t.match(own.network.trunks.get(id<TrunkId>('kpn-a')), { trusted183: true, probeInterval: 1_500 });
+  t.match(own.network.trunks.get(id<TrunkId>('kpn-a')), {
+    trusted183: true,
+    probeInterval: 1_500,
+    reliableProvisionals: true,
+    ownNumber: '0880000112',
+  });
   t.end();
 });
 

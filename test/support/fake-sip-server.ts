@@ -13,15 +13,16 @@ import type {
   ReceivedRequest,
   ReceivedResponse,
   SipServer,
+  Source,
 } from '../../src/ports/sip-server.js';
-import type { Header } from '../../src/sip/message.js';
+import { parseMessage, type Header } from '../../src/sip/message.js';
 
 export const OFFER =
   'v=0\r\no=a 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n';
 export const ANSWER = OFFER.replace('4000', '5000');
 
 /** A dialog whose far end the test plays. */
-class FakeDialog implements Dialog {
+export class FakeDialog implements Dialog {
   readonly requests: {
     method: string;
     headers: readonly Header[];
@@ -29,7 +30,8 @@ class FakeDialog implements Dialog {
     answer: (response: ReceivedResponse) => void;
   }[] = [];
   readonly acknowledged: (string | undefined)[] = [];
-  released: string | undefined | false = false;
+  /** The reasons of the BYE; undefined while none was sent. */
+  released: readonly string[] | undefined;
 
   async request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse> {
     return new Promise((resolve) => {
@@ -44,15 +46,16 @@ class FakeDialog implements Dialog {
     });
   }
 
-  release(reason?: string): void {
-    this.released = reason ?? '';
+  release(reasons: readonly string[]): void {
+    this.released ??= reasons;
   }
 }
 
 /** An INVITE that the gateway sent, and the trunk that the test plays. */
 export class FakeCallee implements CalleeLeg {
   readonly dialog = new FakeDialog();
-  cancelled: string | undefined | false = false;
+  /** The reasons of the CANCEL; undefined while none was sent. */
+  cancelled: readonly string[] | undefined;
   readonly acknowledgements: (string | undefined)[] = [];
   readonly request: InviteRequest;
   readonly events: CalleeEvents;
@@ -62,8 +65,8 @@ export class FakeCallee implements CalleeLeg {
     this.events = events;
   }
 
-  cancel(reason?: string): void {
-    this.cancelled = reason ?? '';
+  cancel(reasons: readonly string[]): void {
+    this.cancelled ??= reasons;
   }
 
   acknowledge(body?: string): void {
@@ -84,13 +87,25 @@ export class FakeCallee implements CalleeLeg {
   }
 }
 
+/** A request as the SIP server hands it on: what could be understood of it. */
+export function readRequest(bytes: string): ReceivedRequest {
+  const result = parseMessage(bytes);
+  const message = result.ok ? result.message : result.partial;
+  if (message?.kind !== 'request') {
+    throw new Error('the test needs a request');
+  }
+  return message;
+}
+
 /** A caller that the test plays. */
 export class FakeCaller implements IncomingCall {
-  readonly source = { address: '127.0.0.9', port: 5060, transport: 'udp' as const };
+  readonly source: Source = { address: '127.0.0.9', port: 5060, transport: 'udp' };
   readonly request: ReceivedRequest;
   readonly dialog = new FakeDialog();
   readonly heard: OutgoingResponse[] = [];
   events: CallerEvents | undefined;
+  /** Whether the gateway left it without any answer. */
+  ignored = false;
   /** Set to make our 200 impossible to send. */
   gone = false;
 
@@ -103,6 +118,12 @@ export class FakeCaller implements IncomingCall {
     };
   }
 
+  /** A caller whose INVITE is read from these bytes. */
+  static from(bytes: string, source: Partial<Source> = {}): FakeCaller {
+    const caller = new FakeCaller('');
+    return Object.assign(caller, { request: readRequest(bytes), source: { ...caller.source, ...source } });
+  }
+
   attach(events: CallerEvents): void {
     this.events = events;
   }
@@ -113,6 +134,10 @@ export class FakeCaller implements IncomingCall {
 
   reject(response: OutgoingResponse): void {
     this.heard.push(response);
+  }
+
+  ignore(): void {
+    this.ignored = true;
   }
 
   async answer(response: OutgoingResponse): Promise<Dialog> {
@@ -149,7 +174,7 @@ export function inDialog(
 
 /** A SIP server without a network: the test plays the callers and the trunks. */
 export class FakeSipServer implements SipServer {
-  readonly connected = true;
+  connected = true;
   readonly callees: FakeCallee[] = [];
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;

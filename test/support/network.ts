@@ -18,9 +18,11 @@ export interface SmallTrunk {
   readonly carrier: string;
   readonly tier?: number;
   readonly kind?: TrunkKind;
+  readonly ownNumber?: string;
+  readonly reliableProvisionals?: boolean;
 }
 
-const SERVICE_112 = id<ServiceId>('112');
+export const SERVICE_112 = id<ServiceId>('112');
 const SERVICE_0900 = id<ServiceId>('0900-8844');
 
 /** A network with both services over every trunk. Carriers are independent of one another. */
@@ -41,8 +43,11 @@ export function smallNetwork(trunks: readonly SmallTrunk[]): Network {
   };
 }
 
-function fullTrunk({ id: name, carrier, kind = 'sip' }: SmallTrunk, index: number): Trunk {
+function fullTrunk(trunk: SmallTrunk, index: number): Trunk {
+  const { id: name, carrier, kind = 'sip', ownNumber, reliableProvisionals } = trunk;
   return {
+    ...(ownNumber === undefined ? {} : { ownNumber }),
+    ...(reliableProvisionals === undefined ? {} : { reliableProvisionals }),
     id: id<TrunkId>(name),
     carrier: id<CarrierId>(carrier),
     kind,

@@ -241,6 +241,25 @@ t.test('the callee hangs up while our 200 is on its way: the caller is released 
   t.same(bench.names(), ['release-caller', 'finish']);
 });
 
+t.test('an attempt that comes back to us is ended, and the search goes on; a late loop only counts', async (t) => {
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'came-back', attempt: a1 });
+  t.same(bench.names(), ['give-up a1', 'report-evidence a1', 'start-attempt']);
+  t.match(bench.last[1], { outcome: { kind: 'failed', verdict: { kind: 'loop', weight: 'strong' } } });
+  t.match(bench.state('a1'), { phase: 'failed' });
+  bench.feed({ type: 'answered', attempt: a2 });
+  bench.feed({ type: 'came-back', attempt: a2 });
+  t.same(bench.names(), ['report-evidence a2']);
+  t.match(bench.state('a2'), { phase: 'answered' });
+});
+
+t.test('a trunk that refuses the caller is tried with its own number only where it has one', async (t) => {
+  const screened: Verdict = { ...broken, next: 'same-own-number', weight: 'weak', reason: '403' };
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'failed', attempt: a1, verdict: screened, status: 403 });
+  t.same(bench.started(), ['kpn', 'second']);
+});
+
 t.test('in any order of events: one winner, no leg left open, the caller told exactly once', async () => {
   const attempt = fc.constantFrom(...['a1', 'a2', 'a3', 'a4'].map((name) => id<AttemptId>(name)));
   const event: fc.Arbitrary<CallEvent> = fc.oneof(
@@ -271,6 +290,7 @@ t.test('in any order of events: one winner, no leg left open, the caller told ex
       { type: 'trunk-gone', trunk: id<TrunkId>('kpn') },
     ),
     fc.record({ type: fc.constant('callee-ended' as const), attempt }),
+    fc.record({ type: fc.constant('came-back' as const), attempt }),
   );
   fc.assert(
     fc.property(

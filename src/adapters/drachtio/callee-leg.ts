@@ -3,11 +3,11 @@ import type { Log } from '../../ports/journal.js';
 import type { CalleeEvents, CalleeLeg, InviteFailure, LocalCause, SipServerError } from '../../ports/sip-server.js';
 import { header } from '../../sip/headers.js';
 import type { Header } from '../../sip/message.js';
-import { printReason } from '../../sip/reason.js';
 import type { Connection } from './connection.js';
-import { SrfDialog, type DialogTable } from './dialog.js';
+import { acknowledgeWith, EarlyDialog, inDialogRequest, reasonHeaders, SrfDialog, type DialogTable } from './dialog.js';
 import { isLocal, receivedResponse, toSrfHeaders } from './message.js';
-import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfRequestOptions } from './srf.js';
+import { Provisionals } from './provisionals.js';
+import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfRequestOptions, SrfResponse } from './srf.js';
 
 /** Asks the embedded engine to stop resending at once and to end whatever still comes by itself. */
 const GIVE_UP: Header = { name: 'X-Noodroute-Give-Up', value: 'yes' };
@@ -15,7 +15,7 @@ const GIVE_UP: Header = { name: 'X-Noodroute-Give-Up', value: 'yes' };
 type LegState =
   | { readonly phase: 'open'; readonly request: SrfRequest | undefined }
   | { readonly phase: 'answered'; acknowledge: SrfAck | undefined }
-  | { readonly phase: 'given-up'; readonly reason: string | undefined; sent: boolean }
+  | { readonly phase: 'given-up'; readonly reasons: readonly string[] }
   | { readonly phase: 'over' };
 
 /** An INVITE to a trunk. */
@@ -24,7 +24,9 @@ export class SrfCalleeLeg implements CalleeLeg {
   readonly #table: DialogTable;
   readonly #events: CalleeEvents;
   readonly #log: Log;
+  readonly #provisionals = new Provisionals();
   #state: LegState = { phase: 'open', request: undefined };
+  #early: EarlyDialog | undefined;
 
   constructor(connection: Connection, table: DialogTable, events: CalleeEvents, log: Log) {
     this.#connection = connection;
@@ -48,35 +50,45 @@ export class SrfCalleeLeg implements CalleeLeg {
     });
   }
 
-  cancel(reason?: string): void {
+  /** Fails without having been sent, once the caller of `invite` has the leg. */
+  refuse(failure: InviteFailure): void {
+    queueMicrotask(() => {
+      this.#fail(failure);
+    });
+  }
+
+  cancel(reasons: readonly string[]): void {
     const state = this.#state;
     if (state.phase !== 'open') {
       return;
     }
-    const givenUp = { phase: 'given-up', reason, sent: false } as const;
-    this.#state = { ...givenUp };
+    this.#state = { phase: 'given-up', reasons };
     if (state.request !== undefined) {
-      this.#cancel(state.request, reason);
+      this.#cancel(state.request, reasons);
     }
   }
 
   acknowledge(body?: string): void {
     if (this.#state.phase === 'answered') {
-      this.#state.acknowledge?.(body === undefined || body === '' ? undefined : { body });
+      acknowledgeWith(this.#state.acknowledge, body, this.#log);
       this.#state.acknowledge = undefined;
     }
   }
 
   #sent(request: SrfRequest): void {
+    // UPDATE in an early dialog (RFC 3311). Nobody answers it if we do not listen.
+    request.on('update', (update: SrfRequest, response: SrfResponse) => {
+      this.#events.requested(inDialogRequest(update, response));
+    });
     if (this.#state.phase === 'open') {
       this.#state = { phase: 'open', request };
     } else if (this.#state.phase === 'given-up') {
-      this.#cancel(request, this.#state.reason);
+      this.#cancel(request, this.#state.reasons);
     }
   }
 
-  #cancel(request: SrfRequest, reason: string | undefined): void {
-    const why = reason === undefined ? [] : [{ name: 'Reason', value: completedElsewhere(reason) }];
+  #cancel(request: SrfRequest, reasons: readonly string[]): void {
+    const why = reasonHeaders(reasons);
     const headers = toSrfHeaders(this.#connection.isEmbeddedEngine ? [...why, GIVE_UP] : why);
     try {
       request.cancel({ headers }, (error) => {
@@ -89,45 +101,65 @@ export class SrfCalleeLeg implements CalleeLeg {
 
   #responded(response: SrfReceivedResponse, acknowledge: SrfAck): void {
     const { phase } = this.#state;
-    if (response.status >= 200 && response.status < 300) {
+    if (response.status < 200) {
+      return phase === 'open' ? this.#progressed(response, acknowledge) : undefined;
+    }
+    this.#leaveEarlyDialog();
+    if (response.status < 300) {
       return phase === 'open' ? this.#answered(response, acknowledge) : this.#releaseLate(response, acknowledge);
     }
-    if (phase !== 'open') {
+    if (phase === 'open') {
+      this.#fail(failureOf(response));
+    }
+  }
+
+  /** Each reliable one gets its PRACK, once: `acknowledge` does nothing for the others. */
+  #progressed(response: SrfReceivedResponse, acknowledge: SrfAck): void {
+    const received = receivedResponse(response);
+    if (!this.#provisionals.take(received)) {
       return;
     }
-    if (response.status >= 300) {
-      return this.#fail(failureOf(response));
+    acknowledgeWith(acknowledge, undefined, this.#log);
+    if (this.#early === undefined && response.stackDialogId !== '') {
+      this.#early = new EarlyDialog(response.stackDialogId, {
+        requested: (request) => {
+          this.#events.requested(request);
+        },
+      });
+      this.#table.add(this.#early);
     }
-    acknowledge();
-    this.#events.progressed(receivedResponse(response));
+    this.#events.progressed(received);
   }
 
   #answered(response: SrfReceivedResponse, acknowledge: SrfAck): void {
     this.#state = { phase: 'answered', acknowledge };
     const dialog = new SrfDialog(response.stackDialogId, this.#connection, this.#table, this.#events, this.#log);
-    this.#events.answered(receivedResponse(response), dialog);
+    this.#events.answered(this.#provisionals.complete(receivedResponse(response)), dialog);
   }
 
   /** A 2xx of a leg that was given up: ACK and BYE (DESIGN 4.4). Some servers send the BYE themselves. */
   #releaseLate(response: SrfReceivedResponse, acknowledge: SrfAck): void {
-    acknowledge();
+    const reasons = this.#state.phase === 'given-up' ? this.#state.reasons : [];
+    acknowledgeWith(acknowledge, undefined, this.#log);
     const events = { ended: () => undefined, requested: () => undefined };
-    new SrfDialog(response.stackDialogId, this.#connection, this.#table, events, this.#log).release(
-      'answered elsewhere',
-    );
+    new SrfDialog(response.stackDialogId, this.#connection, this.#table, events, this.#log).release(reasons);
+  }
+
+  #leaveEarlyDialog(): void {
+    if (this.#early !== undefined) {
+      this.#table.remove(this.#early);
+      this.#early = undefined;
+    }
   }
 
   #fail(failure: InviteFailure): void {
     const wasOpen = this.#state.phase === 'open';
     this.#state = { phase: 'over' };
+    this.#leaveEarlyDialog();
     if (wasOpen) {
       this.#events.failed(failure);
     }
   }
-}
-
-function completedElsewhere(text: string): string {
-  return printReason({ protocol: 'SIP', cause: 200, text, location: undefined });
 }
 
 function failureOf(response: SrfReceivedResponse): InviteFailure {
@@ -142,6 +174,9 @@ function localCause(response: SrfReceivedResponse): LocalCause {
   const warning = header(receivedResponse(response).headers, 'Warning') ?? '';
   if (response.status === 408 || warning.includes('timeout')) {
     return 'timeout';
+  }
+  if (warning.includes('too large')) {
+    return 'too-large';
   }
   if (warning.includes('unresolvable') || response.reason.includes('DNS')) {
     return 'unresolvable';

@@ -8,11 +8,11 @@ import type {
   InDialogRequest,
   OutgoingResponse,
 } from '../../ports/sip-server.js';
-import { parseReasons, printReason } from '../../sip/reason.js';
+import { headerValues } from '../../sip/headers.js';
 import type { Header } from '../../sip/message.js';
 import type { Connection } from './connection.js';
 import { receivedRequest, receivedResponse, sendableStatus, toSrfHeaders } from './message.js';
-import type { SrfRequest, SrfResponse } from './srf.js';
+import type { SrfAck, SrfRequest, SrfResponse } from './srf.js';
 
 /** The URI that tells the SIP server to use the dialog's remote target. */
 const REMOTE_TARGET = 'sip:placeholder';
@@ -20,24 +20,67 @@ const REMOTE_TARGET = 'sip:placeholder';
 /** Longer than the server's own 64*T1, so that its 408 comes first. */
 const FINAL_WITHIN = ms(35_000);
 
-/** The dialogs of this connection, by the server's dialog id. */
-export class DialogTable {
-  readonly #dialogs = new Map<string, SrfDialog>();
+/** Whatever takes the requests of one dialog. */
+interface DialogMember {
+  /** The server's id of the dialog. */
+  readonly id: string;
+  received(request: SrfRequest, response: SrfResponse): void;
+}
 
-  add(dialog: SrfDialog): void {
+/** The dialogs of this connection, early ones too, by the server's dialog id. */
+export class DialogTable {
+  readonly #dialogs = new Map<string, DialogMember>();
+
+  /** Adds a dialog. One that is confirmed takes the place of the early one with its id. */
+  add(dialog: DialogMember): void {
     this.#dialogs.set(dialog.id, dialog);
   }
 
-  find(id: string): SrfDialog | undefined {
+  find(id: string): DialogMember | undefined {
     return this.#dialogs.get(id);
   }
 
-  remove(id: string): void {
-    this.#dialogs.delete(id);
+  /** Takes a dialog out, unless another has its place. */
+  remove(dialog: DialogMember): void {
+    if (this.#dialogs.get(dialog.id) === dialog) {
+      this.#dialogs.delete(dialog.id);
+    }
   }
 
   get size(): number {
     return this.#dialogs.size;
+  }
+}
+
+/** What an early dialog reports: an INVITE of ours or of the caller that has no final response yet. */
+interface EarlyDialogEvents {
+  requested(request: InDialogRequest): void;
+  /** The caller's side may end an early dialog with BYE as well (RFC 3261 15). */
+  ended?(reasons: readonly string[]): void;
+}
+
+/** A dialog before its answer. */
+export class EarlyDialog implements DialogMember {
+  readonly id: string;
+  readonly #events: EarlyDialogEvents;
+
+  constructor(id: string, events: EarlyDialogEvents) {
+    this.id = id;
+    this.#events = events;
+  }
+
+  received(request: SrfRequest, response: SrfResponse): void {
+    switch (request.method) {
+      case 'ACK':
+        return;
+      case 'PRACK':
+        return send(response, { status: 200 });
+      case 'BYE':
+        send(response, { status: 200 });
+        return this.#events.ended?.(reasonsOf(receivedRequest(request)));
+      default:
+        return this.#events.requested(inDialogRequest(request, response));
+    }
   }
 }
 
@@ -68,19 +111,18 @@ export class SrfDialog implements Dialog {
       acknowledge: (answer?: string) => {
         if (owed) {
           owed = false;
-          acknowledge(answer === undefined || answer === '' ? undefined : { body: answer });
+          acknowledgeWith(acknowledge, answer, this.#log);
         }
       },
     };
   }
 
-  release(reason?: string): void {
+  release(reasons: readonly string[]): void {
     if (this.#over) {
       return;
     }
     this.#end();
-    const why = reason === undefined ? [] : [{ name: 'Reason', value: printReason(sipReason(reason)) }];
-    const options = { method: 'BYE', headers: toSrfHeaders(why), stackDialogId: this.id };
+    const options = { method: 'BYE', headers: toSrfHeaders(reasonHeaders(reasons)), stackDialogId: this.id };
     this.#connection.ask(REMOTE_TARGET, options, FINAL_WITHIN).catch((error: unknown) => {
       this.#log.debug({ dialog: this.id, err: messageOf(error) }, 'BYE was not answered');
     });
@@ -103,21 +145,37 @@ export class SrfDialog implements Dialog {
       return;
     }
     this.#end();
-    const reasons = parseReasons(receivedRequest(request).headers).map(printReason);
-    this.#events.ended({ by: request.source === 'application' ? 'server' : 'peer', reason: reasons });
+    const reasons = reasonsOf(receivedRequest(request));
+    this.#events.ended({ by: request.source === 'application' ? 'server' : 'peer', reasons });
   }
 
   #end(): void {
     this.#over = true;
-    this.#table.remove(this.id);
+    this.#table.remove(this);
   }
 }
 
-function sipReason(text: string): Parameters<typeof printReason>[0] {
-  return { protocol: 'SIP', cause: 200, text, location: undefined };
+/** The Reason values of a message (RFC 3326), as they are written in it. */
+export function reasonsOf({ headers }: { readonly headers: readonly Header[] }): readonly string[] {
+  return headerValues(headers, 'Reason');
 }
 
-function inDialogRequest(request: SrfRequest, response: SrfResponse): InDialogRequest {
+/** Reason values as headers. */
+export function reasonHeaders(reasons: readonly string[]): readonly Header[] {
+  return reasons.map((value) => ({ name: 'Reason', value }));
+}
+
+/** Sends an ACK or PRACK. srf throws where the connection is gone; then the acknowledgement is lost, and nothing else. */
+export function acknowledgeWith(acknowledge: SrfAck | undefined, body: string | undefined, log: Log): void {
+  try {
+    acknowledge?.(body === undefined || body === '' ? undefined : { body });
+  } catch (error) {
+    log.warn({ err: messageOf(error) }, 'a response could not be acknowledged');
+  }
+}
+
+/** A request in a dialog, early or not, as the port shows it. */
+export function inDialogRequest(request: SrfRequest, response: SrfResponse): InDialogRequest {
   return {
     request: receivedRequest(request),
     respond: (answer, acknowledged) => {
@@ -126,8 +184,17 @@ function inDialogRequest(request: SrfRequest, response: SrfResponse): InDialogRe
   };
 }
 
-/** Sends a response, whatever its status; one that can no longer be sent is of no interest. */
-export function send(response: SrfResponse, answer: OutgoingResponse, acknowledged?: (body: string) => void): void {
+/**
+ * Sends a response, whatever its status.
+ *
+ * @param refused called when the server did not send it: the transaction is over, or it cannot be sent in this form.
+ */
+export function send(
+  response: SrfResponse,
+  answer: OutgoingResponse,
+  acknowledged?: (body: string) => void,
+  refused: () => void = () => undefined,
+): void {
   if (response.finalResponseSent) {
     return;
   }
@@ -135,7 +202,11 @@ export function send(response: SrfResponse, answer: OutgoingResponse, acknowledg
   response.send(
     sendableStatus(answer.status),
     options,
-    () => undefined,
+    (error) => {
+      if (error !== null && error !== undefined) {
+        refused();
+      }
+    },
     acknowledged === undefined ? undefined : (ack) => acknowledged(receivedRequest(ack).body),
   );
 }

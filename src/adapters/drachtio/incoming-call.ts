@@ -9,50 +9,81 @@ import type {
   Source,
 } from '../../ports/sip-server.js';
 import { SipServerError } from '../../ports/sip-server.js';
-import { parseReasons, printReason } from '../../sip/reason.js';
+import { header, withoutHeader } from '../../sip/headers.js';
+import { tagOf } from '../../sip/name-addr.js';
 import type { Connection } from './connection.js';
-import { SrfDialog, send, type DialogTable } from './dialog.js';
-import { receivedRequest, sourceOf, toSrfHeaders } from './message.js';
-import type { SrfRequest, SrfResponse } from './srf.js';
+import { EarlyDialog, inDialogRequest, reasonsOf, SrfDialog, send, type DialogTable } from './dialog.js';
+import { receivedMessage, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
+import { forgetInvite, type SrfRequest, type SrfResponse } from './srf.js';
 
 /** A call from the network, until it is answered, refused or cancelled. */
 export class SrfIncomingCall implements IncomingCall {
   readonly source: Source;
   readonly request: ReceivedRequest;
+  readonly #invite: SrfRequest;
   readonly #response: SrfResponse;
   readonly #connection: Connection;
   readonly #table: DialogTable;
   readonly #log: Log;
   #events: CallerEvents | undefined;
+  #early: EarlyDialog | undefined;
   #cancelled = false;
 
   constructor(request: SrfRequest, response: SrfResponse, connection: Connection, table: DialogTable, log: Log) {
     this.source = sourceOf(request);
     this.request = receivedRequest(request);
+    this.#invite = request;
     this.#response = response;
     this.#connection = connection;
     this.#table = table;
     this.#log = log;
     request.on('cancel', (cancel: SrfRequest['msg']) => {
-      this.#cancelled = true;
-      this.#events?.cancelled(reasonsOf(cancel));
+      this.#cancel(reasonsOf(receivedMessage(cancel)));
+    });
+    // UPDATE in an early dialog (RFC 3311); without a listener srf refuses it.
+    request.on('update', (update: SrfRequest, updateResponse: SrfResponse) => {
+      this.#events?.requested(inDialogRequest(update, updateResponse));
     });
   }
 
   attach(events: CallerEvents): void {
     this.#events = events;
+    this.#early = new EarlyDialog(dialogId(this.request), {
+      requested: (request) => {
+        events.requested(request);
+      },
+      ended: (reasons) => {
+        send(this.#response, { status: 487 });
+        this.#cancel(reasons);
+      },
+    });
+    this.#table.add(this.#early);
   }
 
   progress(response: OutgoingResponse): void {
+    if (this.#cancelled) {
+      return;
+    }
+    const headers = response.headers ?? [];
+    if (header(headers, 'Require') === undefined) {
+      return send(this.#response, response);
+    }
+    // A server that cannot send it reliably sends nothing, and the caller would hear nothing.
+    send(this.#response, response, undefined, () => {
+      this.progress({ ...response, headers: withoutHeader(headers, 'Require') });
+    });
+  }
+
+  reject(response: OutgoingResponse): void {
+    this.#leaveEarlyDialog();
     if (!this.#cancelled) {
       send(this.#response, response);
     }
   }
 
-  reject(response: OutgoingResponse): void {
-    if (!this.#cancelled) {
-      send(this.#response, response);
-    }
+  ignore(): void {
+    this.#leaveEarlyDialog();
+    forgetInvite(this.#invite);
   }
 
   async answer(response: OutgoingResponse): Promise<Dialog> {
@@ -69,6 +100,7 @@ export class SrfIncomingCall implements IncomingCall {
           if (error === null || error === undefined) {
             resolve(this.#dialog());
           } else {
+            this.#leaveEarlyDialog();
             reject(new SipServerError('refused', messageOf(error)));
           }
         },
@@ -79,7 +111,21 @@ export class SrfIncomingCall implements IncomingCall {
     });
   }
 
+  #cancel(reasons: readonly string[]): void {
+    this.#cancelled = true;
+    this.#leaveEarlyDialog();
+    this.#events?.cancelled(reasons);
+  }
+
+  #leaveEarlyDialog(): void {
+    if (this.#early !== undefined) {
+      this.#table.remove(this.#early);
+      this.#early = undefined;
+    }
+  }
+
   #dialog(): Dialog {
+    this.#leaveEarlyDialog();
     const { stackDialogId } = this.#response;
     return new SrfDialog(stackDialogId, this.#connection, this.#table, this.#callerEvents(), this.#log);
   }
@@ -92,7 +138,7 @@ export class SrfIncomingCall implements IncomingCall {
   }
 }
 
-function reasonsOf(cancel: SrfRequest['msg']): readonly string[] {
-  const value = Object.entries(cancel.headers).find(([name]) => name.toLowerCase() === 'reason')?.[1];
-  return value === undefined ? [] : parseReasons([{ name: 'Reason', value }]).map(printReason);
+/** The id that the SIP server gives to the dialog of an INVITE: its Call-ID and From tag. */
+function dialogId({ headers }: ReceivedRequest): string {
+  return `${header(headers, 'Call-ID') ?? ''};from-tag=${tagOf(header(headers, 'From') ?? '') ?? ''}`;
 }

@@ -14,7 +14,7 @@ import type { SrfHeaders, SrfReceivedResponse, SrfRequest } from './srf.js';
 export function toSrfHeaders(headers: readonly Header[]): SrfHeaders {
   const lines: SrfHeaders = {};
   const spelled = new Map<string, string>();
-  for (const { name, value } of headers) {
+  for (const { name, value } of headers.filter(isPrintable)) {
     const key = spelled.get(name.toLowerCase()) ?? name;
     const clean = value.replaceAll(/[\r\n]+/g, ' ');
     lines[key] = lines[key] === undefined ? clean : `${lines[key]}\r\n${name}: ${clean}`;
@@ -23,11 +23,16 @@ export function toSrfHeaders(headers: readonly Header[]): SrfHeaders {
   return lines;
 }
 
+/** srf takes names such as `constructor` for something else, and prints nonsense that no server reads. */
+function isPrintable({ name }: Header): boolean {
+  return !(name in Object.prototype) && !(name.toLowerCase() in Object.prototype);
+}
+
 /** The request as the wire had it, read by our own parser. */
 export function receivedRequest(request: SrfRequest): ReceivedRequest {
   const { method, uri } = request;
-  const message = parsed(request.msg.raw);
-  if (message?.kind !== 'request') {
+  const message = receivedMessage(request.msg);
+  if (message.kind !== 'request') {
     return { method, uri, headers: [], body: '' };
   }
   return { method: message.method, uri: message.uri, headers: message.headers, body: message.body };
@@ -36,13 +41,15 @@ export function receivedRequest(request: SrfRequest): ReceivedRequest {
 /** The response as the wire had it, read by our own parser. */
 export function receivedResponse(response: SrfReceivedResponse): ReceivedResponse {
   const { status, reason } = response;
-  const message = parsed(response.msg.raw);
-  return { status, reason, headers: message?.headers ?? [], body: message?.body ?? '' };
+  const { headers, body } = receivedMessage(response.msg);
+  return { status, reason, headers, body };
 }
 
-function parsed(raw: string | undefined): SipMessage | undefined {
-  const result = raw === undefined ? undefined : parseMessage(raw);
-  return result === undefined || result.ok ? result?.message : result.partial;
+/** A message as the wire had it, as far as it can be understood. */
+export function receivedMessage({ raw = '' }: { readonly raw?: string }): SipMessage {
+  const result = parseMessage(raw);
+  const message = result.ok ? result.message : result.partial;
+  return message ?? { kind: 'response', status: 0, reason: '', headers: [], body: '' };
 }
 
 /** Where a request came from. */

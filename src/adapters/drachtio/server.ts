@@ -110,9 +110,15 @@ export class DrachtioServer implements SipServer {
     const leg = new SrfCalleeLeg(this.#connection, this.#table, events, this.#log);
     if (!isSendable(request.uri)) {
       this.#log.error({ uri: request.uri }, 'only sip: and sips: with a host may be sent: the attempt is refused here');
-      queueMicrotask(() => {
-        events.failed({ origin: 'local', cause: 'unsendable', status: 416 });
-      });
+      leg.refuse({ origin: 'local', cause: 'unsendable', status: 416 });
+      return leg;
+    }
+    if (!this.#connection.isEmbeddedEngine && isCutByDrachtio(request)) {
+      this.#log.warn(
+        { uri: request.uri },
+        'drachtio-server would cut a message this large: the attempt is refused here',
+      );
+      leg.refuse({ origin: 'local', cause: 'too-large', status: 513 });
       return leg;
     }
     const { headers, body } = request;
@@ -188,6 +194,8 @@ export class DrachtioServer implements SipServer {
       respond: (answer) => {
         send(response, answer);
       },
+      // srf keeps nothing of a request other than INVITE.
+      ignore: () => undefined,
     });
   }
 }
@@ -196,6 +204,15 @@ export class DrachtioServer implements SipServer {
 function isSendable(text: string): boolean {
   const uri = parseUri(text);
   return (uri.scheme === 'sip' || uri.scheme === 'sips') && uri.host !== '';
+}
+
+/** drachtio-server silently drops headers beyond 8,400 bytes of them, its own included, and the body beyond 12,288. */
+const MOST_HEADERS = 7_800;
+const LONGEST_BODY = 12_288;
+
+function isCutByDrachtio({ headers, body }: InviteRequest): boolean {
+  const size = headers.reduce((total, { name, value }) => total + name.length + value.length + 4, 0);
+  return size > MOST_HEADERS || body.length > LONGEST_BODY;
 }
 
 function hopUri(address: SipAddress): string {

@@ -19,6 +19,12 @@ interface SrfMeta {
 export interface SrfRequest extends SrfMeta, EventEmitter {
   readonly method: string;
   readonly uri: string;
+  /** The connection that it came over or went out on. */
+  readonly socket?: unknown;
+  /** What srf keeps of each connection, for the one entry that nothing else ever takes out. */
+  readonly agent?: {
+    readonly mapServer: ReadonlyMap<unknown, { readonly pendingNetworkInvites: Map<string, unknown> }>;
+  };
   cancel(options: { headers: SrfHeaders }, callback: (error: unknown) => void): void;
 }
 
@@ -59,6 +65,14 @@ export interface SrfClient extends EventEmitter {
   use(handler: (request: SrfRequest, response: SrfResponse, next: () => void) => void): void;
   use(method: string, handler: (request: SrfRequest, response: SrfResponse, next: () => void) => void): void;
   request(uri: string, options: SrfRequestOptions, callback: (error: unknown, sent: SrfRequest) => void): void;
+}
+
+/** Makes srf forget an INVITE that is never answered: it keeps each until a final response or a CANCEL. */
+export function forgetInvite(request: SrfRequest): void {
+  const callId = request.msg.headers['call-id'];
+  if (request.method === 'INVITE' && callId !== undefined) {
+    request.agent?.mapServer.get(request.socket)?.pendingNetworkInvites.delete(callId);
+  }
 }
 
 /** A socket, as far as the wire protocol uses it. */

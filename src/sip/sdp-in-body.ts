@@ -1,0 +1,50 @@
+import { asciiLower, trimBlanks } from './chars.js';
+import { header, type Header } from './headers.js';
+import { parseMultipart } from './mime.js';
+
+const DEEPEST = 4;
+
+/** A message, as far as its body is concerned. */
+interface Bodied {
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+/**
+ * The session description in a body, alone or as a part of a multipart body (RFC 5621), byte for byte. A body without a
+ * Content-Type is one where it looks like one. Undefined where there is none, or where it is encoded.
+ */
+export function sdpIn({ headers, body }: Bodied): string | undefined {
+  return isEncoded(headers) ? undefined : find(header(headers, 'Content-Type') ?? '', body, DEEPEST);
+}
+
+/** Whether the message offers or answers a session, in a form that we can read or not. */
+export function hasSdp(message: Bodied): boolean {
+  return message.body !== '' && (isEncoded(message.headers) || sdpIn(message) !== undefined);
+}
+
+function find(contentType: string, body: string, depth: number): string | undefined {
+  const type = asciiLower(trimBlanks(contentType.split(';', 1)[0] ?? ''));
+  if (type === 'application/sdp' || type === '') {
+    return body.startsWith('v=') || (type !== '' && body !== '') ? body : undefined;
+  }
+  if (depth === 0 || !type.startsWith('multipart/')) {
+    return undefined;
+  }
+  for (const part of parseMultipart(contentType, body)?.parts ?? []) {
+    // A part without a type is plain text (RFC 2046 5.1), not what it looks like.
+    const partType = header(part.headers, 'Content-Type') ?? 'text/plain';
+    const found = isEncoded(part.headers) ? undefined : find(partType, part.body, depth - 1);
+    if (found !== undefined) {
+      return found;
+    }
+  }
+  return undefined;
+}
+
+/** Compressed, or in a transfer encoding that changes the bytes (RFC 2045 6). */
+function isEncoded(headers: readonly Header[]): boolean {
+  const content = asciiLower(trimBlanks(header(headers, 'Content-Encoding') ?? 'identity'));
+  const transfer = asciiLower(trimBlanks(header(headers, 'Content-Transfer-Encoding') ?? 'binary'));
+  return content !== 'identity' || transfer === 'base64' || transfer === 'quoted-printable';
+}

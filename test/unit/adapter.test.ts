@@ -1,0 +1,331 @@
+import t, { type Test } from 'tap';
+import { DrachtioServer } from '../../src/adapters/drachtio/server.js';
+import { Provisionals } from '../../src/adapters/drachtio/provisionals.js';
+import { systemClock } from '../../src/adapters/system/clock.js';
+import type {
+  CalleeEvents,
+  CallerEvents,
+  IncomingCall,
+  InDialogRequest,
+  InviteFailure,
+  LegEnd,
+  ReceivedResponse,
+} from '../../src/ports/sip-server.js';
+import type { Header } from '../../src/sip/message.js';
+import { FakeControl } from '../support/fake-control.js';
+import { ANSWER, OFFER } from '../support/fake-sip-server.js';
+
+const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const BYTES = 'caf\xc3\xa9 \x00\x01\xff\xfe\r\n\r\n#|';
+
+/** The adapter with real drachtio-srf, on a SIP server that the test plays. */
+async function connected(t: Test) {
+  const control = await FakeControl.listen();
+  const server = new DrachtioServer(systemClock, log);
+  t.teardown(() => {
+    server.close();
+    control.close();
+  });
+  await new Promise<void>((resolve) => {
+    server.onConnection((isUp) => {
+      if (isUp) {
+        resolve();
+      }
+    });
+    server.connect({ host: '127.0.0.1', port: control.port, secret: 'x' });
+  });
+  return { control, server };
+}
+
+/** What an outgoing INVITE reported. */
+function calleeEvents() {
+  const seen = {
+    progressed: [] as ReceivedResponse[],
+    answered: [] as ReceivedResponse[],
+    failed: [] as InviteFailure[],
+    ended: [] as LegEnd[],
+    requested: [] as InDialogRequest[],
+  };
+  const events: CalleeEvents = {
+    progressed: (response) => seen.progressed.push(response),
+    answered: (response) => seen.answered.push(response),
+    failed: (failure) => seen.failed.push(failure),
+    ended: (end) => seen.ended.push(end),
+    requested: (request) => seen.requested.push(request),
+  };
+  return { seen, events };
+}
+
+const nextHop = { host: '127.0.0.2', port: 5060, transport: 'udp' as const };
+
+function invite(headers: readonly Header[] = [], body = OFFER) {
+  const all = [{ name: 'From', value: '<sip:1@x>' }, { name: 'Content-Type', value: 'application/sdp' }, ...headers];
+  return { uri: 'sip:112@127.0.0.2', nextHop, headers: all, body };
+}
+
+function response(status: number, headers: readonly string[], body = '', tag = 'a'): string {
+  const lines = [
+    `SIP/2.0 ${status} Phrase`,
+    'Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1',
+    'From: <sip:1@x>;tag=us',
+    `To: <sip:112@127.0.0.2>;tag=${tag}`,
+    'Call-ID: out',
+    'CSeq: 1 INVITE',
+    ...headers,
+    `Content-Length: ${body.length}`,
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
+}
+
+const SDP = 'Content-Type: application/sdp';
+const OUT = 'out;from-tag=us';
+
+/** Waits until something holds; the test's own time limit ends it. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
+
+t.test('headers and body leave through drachtio-srf byte for byte', async (t) => {
+  const { control, server } = await connected(t);
+  const headers = [
+    { name: 'P-Asserted-Identity', value: '"Jans\xc3\xa9n, J" <sip:1@x>' },
+    { name: 'Call-Info', value: '<urn:a>;purpose=x' },
+    { name: 'X-Odd', value: '\xff\x80 100% "quoted, still" ;a=b' },
+    { name: 'Call-Info', value: '<cid:b>;purpose=y' },
+    { name: 'P-Asserted-Identity', value: '<tel:+31612345678>' },
+    { name: 'constructor', value: 'a name that JavaScript objects have already' },
+  ];
+  server.invite(invite(headers, BYTES), calleeEvents().events);
+  const { text, route } = await control.handed('INVITE');
+  const [head, ...rest] = text.split('\r\n\r\n');
+  t.equal(rest.join('\r\n\r\n'), BYTES);
+  t.equal(route, 'sip:127.0.0.2:5060;transport=udp');
+  t.same(head?.split('\r\n'), [
+    'INVITE sip:112@127.0.0.2 SIP/2.0',
+    'From: <sip:1@x>',
+    'Content-Type: application/sdp',
+    'P-Asserted-Identity: "Jans\xc3\xa9n, J" <sip:1@x>',
+    'P-Asserted-Identity: <tel:+31612345678>',
+    'Call-Info: <urn:a>;purpose=x',
+    'Call-Info: <cid:b>;purpose=y',
+    'X-Odd: \xff\x80 100% "quoted, still" ;a=b',
+    `Content-Length: ${BYTES.length}`,
+  ]);
+});
+
+t.test('each reliable provisional response gets its PRACK exactly once', async (t) => {
+  const { control, server } = await connected(t);
+  const { seen, events } = calleeEvents();
+  server.invite(invite(), events);
+  await control.handed('INVITE');
+  const network = (text: string): void => control.network(text, { txnId: 't1', dialogId: OUT });
+  network(response(180, []));
+  network(response(183, ['Require: 100rel', 'RSeq: 4294967001', SDP], ANSWER));
+  network(response(183, ['Require: 100rel', 'RSeq: 4294967001', SDP], ANSWER));
+  network(response(180, ['Require: 100rel', 'RSeq: 4294967002']));
+  network(response(180, ['Require: 100rel', 'RSeq: 4294967001'], '', 'another-fork'));
+  await until(() => seen.progressed.length === 4);
+  await control.handed('PRACK', 2);
+  const acks = control.all.filter(({ text }) => text.startsWith('PRACK'));
+  t.same(
+    acks.map(({ text, dialogId }) => [/rack: (.*)/i.exec(text)?.[1], dialogId]),
+    [
+      ['4294967001 1 INVITE', OUT],
+      ['4294967002 1 INVITE', OUT],
+      ['4294967001 1 INVITE', OUT],
+    ],
+  );
+  t.same(
+    seen.progressed.map(({ status }) => status),
+    [180, 183, 180, 180],
+    'a copy is not worked on again',
+  );
+});
+
+t.test('a 200 without SDP is given the answer that came earlier in the same dialog', async (t) => {
+  const { control, server } = await connected(t);
+  const { seen, events } = calleeEvents();
+  const leg = server.invite(invite(), events);
+  await control.handed('INVITE');
+  const network = (text: string): void => control.network(text, { txnId: 't1', dialogId: OUT });
+  network(response(183, ['Require: 100rel', 'RSeq: 1', SDP], ANSWER, 'a'));
+  network(response(183, ['Require: 100rel', 'RSeq: 1', SDP], OFFER, 'b'));
+  network(response(200, ['Contact: <sip:b@127.0.0.2>'], '', 'a'));
+  await until(() => seen.answered.length === 1);
+  t.equal(seen.answered[0]?.body, ANSWER);
+  t.match(
+    seen.answered[0]?.headers.find(({ name }) => name === 'Content-Type'),
+    { value: 'application/sdp' },
+  );
+  t.equal(control.all.filter(({ text }) => text.startsWith('ACK')).length, 0, 'no ACK leaves by itself');
+  leg.acknowledge();
+  leg.acknowledge();
+  await control.handed('ACK');
+  t.equal(control.all.filter(({ text }) => text.startsWith('ACK')).length, 1);
+});
+
+t.test('which answer belongs to a bodyless 200', async (t) => {
+  const received = (headers: readonly (readonly [string, string])[], body = ''): ReceivedResponse => ({
+    status: 200,
+    reason: '',
+    headers: headers.map(([name, value]) => ({ name, value })),
+    body,
+  });
+  const sdp = ['Content-Type', 'application/sdp'] as const;
+  const of = (tag: string) => ['To', `<sip:112@x>;tag=${tag}`] as const;
+  const provisionals = new Provisionals();
+  provisionals.take(received([of('a'), sdp, ['RSeq', '1']], ANSWER));
+  provisionals.take(received([of('a'), sdp], OFFER));
+  t.equal(provisionals.complete(received([of('a')])).body, ANSWER, 'the reliable one counts');
+  t.equal(provisionals.complete(received([of('other')])).body, ANSWER, 'the only one that is known');
+  t.equal(provisionals.complete(received([of('a'), sdp], OFFER)).body, OFFER, 'its own');
+  provisionals.take(received([of('b'), sdp], OFFER));
+  t.equal(provisionals.complete(received([of('b')])).body, OFFER);
+  t.equal(provisionals.complete(received([of('other')])).body, '', 'two are known, and neither is its own');
+});
+
+t.test('UPDATE in an early dialog of a trunk reaches the call, and can be answered', async (t) => {
+  const { control, server } = await connected(t);
+  const { seen, events } = calleeEvents();
+  server.invite(invite(), events);
+  await control.handed('INVITE');
+  control.network(response(183, ['Require: 100rel', 'RSeq: 1', SDP], ANSWER), { txnId: 't1', dialogId: OUT });
+  await until(() => seen.progressed.length === 1);
+  const update = `UPDATE sip:us@127.0.0.1 SIP/2.0\r\nFrom: <sip:112@x>;tag=a\r\nTo: <sip:1@x>;tag=us\r\nCall-ID: out\r\nCSeq: 5 UPDATE\r\n${SDP}\r\nContent-Length: ${OFFER.length}\r\n\r\n${OFFER}`;
+  control.network(update, { txnId: 'u1', dialogId: OUT });
+  await until(() => seen.requested.length === 1);
+  t.match(seen.requested[0]?.request, { method: 'UPDATE', body: OFFER });
+  seen.requested[0]?.respond({ status: 500, headers: [{ name: 'Retry-After', value: '3' }] });
+  t.equal((await control.handed('SIP/2.0 500')).txnId, 'u1');
+});
+
+/** A caller's INVITE that came in, with what its call reports. */
+async function incoming(t: Test, headers: readonly string[] = [], body = OFFER) {
+  const { control, server } = await connected(t);
+  const seen = { cancelled: [] as (readonly string[])[], ended: [] as LegEnd[], requested: [] as InDialogRequest[] };
+  const acknowledged: string[] = [];
+  const events: CallerEvents = {
+    cancelled: (reasons) => seen.cancelled.push(reasons),
+    acknowledged: (ack) => acknowledged.push(ack),
+    ended: (end) => seen.ended.push(end),
+    requested: (request) => seen.requested.push(request),
+  };
+  const call = new Promise<IncomingCall>((resolve) => {
+    server.onInvite((each) => {
+      each.attach(events);
+      resolve(each);
+    });
+  });
+  const lines = ['Via: SIP/2.0/UDP 127.0.0.9;branch=z9hG4bK2', 'Call-ID: in', 'CSeq: 1 INVITE', 'To: <sip:112@x>'];
+  const all = [...lines, 'From: "Jans\xc3\xa9n" <sip:06@x>;tag=x', ...headers, `Content-Length: ${body.length}`];
+  control.network(`INVITE sip:112@127.0.0.1 SIP/2.0\r\n${all.join('\r\n')}\r\n\r\n${body}`, { txnId: 'i1' });
+  const inDialog = (method: string, more: readonly string[] = [], content = ''): void => {
+    const head = [`${method} sip:us@127.0.0.1 SIP/2.0`, 'Call-ID: in', `CSeq: 2 ${method}`, 'From: <sip:06@x>;tag=x'];
+    const rest = ['To: <sip:112@x>;tag=us', ...more, `Content-Length: ${content.length}`];
+    control.network(`${[...head, ...rest].join('\r\n')}\r\n\r\n${content}`, {
+      txnId: `d-${method}`,
+      dialogId: 'in;from-tag=x',
+    });
+  };
+  return { control, server, call: await call, seen, acknowledged, inDialog };
+}
+
+t.test('what drachtio-server would cut is not handed over: the attempt fails as too large', async (t) => {
+  const { control, server } = await connected(t);
+  const { seen, events } = calleeEvents();
+  server.invite(invite([], `v=0\r\n${'a=x\r\n'.repeat(3_000)}`), events);
+  server.invite(invite([{ name: 'X-Long', value: 'x'.repeat(8_000) }]), events);
+  await until(() => seen.failed.length === 2);
+  t.match(seen.failed, [{ cause: 'too-large' }, { cause: 'too-large' }]);
+  t.same(control.all, []);
+});
+
+t.test('a stranger that is ignored gets nothing, and the next one is served', async (t) => {
+  const { call, control, server } = await incoming(t);
+  call.ignore();
+  t.equal(server.dialogs, 0);
+  const next = new Promise<IncomingCall>((resolve) => {
+    server.onInvite(resolve);
+  });
+  control.network('INVITE sip:112@x SIP/2.0\r\nCall-ID: in\r\nTo: <sip:112@x>\r\nContent-Length: 0\r\n\r\n');
+  (await next).reject({ status: 403 });
+  await control.handed('SIP/2.0 403');
+  t.equal(control.all.length, 1);
+});
+
+t.test('a caller arrives byte for byte', async (t) => {
+  const { call } = await incoming(
+    t,
+    ['Content-Type: multipart/mixed;boundary=b', 'P-Asserted-Identity: <sip:1@x>'],
+    BYTES,
+  );
+  t.equal(call.request.body, BYTES);
+  t.match(
+    call.request.headers.find(({ name }) => name === 'From'),
+    { value: '"Jans\xc3\xa9n" <sip:06@x>;tag=x' },
+  );
+});
+
+t.test('reliable ringing: PRACK is answered; a server that cannot send it reliably sends it plainly', async (t) => {
+  const { call, control, inDialog } = await incoming(t, ['Require: 100rel']);
+  call.progress({ status: 180, headers: [{ name: 'Require', value: '100rel' }] });
+  t.match(await control.handed('SIP/2.0 180'), { txnId: 'i1', text: /\r\nrequire: 100rel\r\n/i });
+  inDialog('PRACK', ['RAck: 1 1 INVITE']);
+  t.equal((await control.handed('SIP/2.0 200')).txnId, 'd-PRACK');
+  control.refuse = ({ text }) => (/100rel/.test(text) ? 'Remote endpoint does not support 100rel' : undefined);
+  call.progress({ status: 180, headers: [{ name: 'Require', value: '100rel' }] });
+  t.notMatch((await control.handed('SIP/2.0 180', 2)).text, /100rel/);
+});
+
+t.test('before the answer: UPDATE and INFO reach the call, BYE ends it with its reason', async (t) => {
+  const { call, control, seen, inDialog, server } = await incoming(t);
+  call.progress({ status: 180 });
+  inDialog('UPDATE', [SDP], OFFER);
+  inDialog('INFO', ['Content-Type: application/dtmf-relay'], 'Signal=1');
+  await until(() => seen.requested.length === 2);
+  t.same(
+    seen.requested.map(({ request }) => [request.method, request.body]),
+    [
+      ['UPDATE', OFFER],
+      ['INFO', 'Signal=1'],
+    ],
+  );
+  inDialog('BYE', ['Reason: Q.850;cause=16;text="a, b"']);
+  await until(() => seen.cancelled.length === 1);
+  t.same(seen.cancelled, [['Q.850;cause=16;text="a, b"']]);
+  t.equal((await control.handed('SIP/2.0 200')).txnId, 'd-BYE');
+  t.equal((await control.handed('SIP/2.0 487')).txnId, 'i1');
+  t.equal(server.dialogs, 0);
+});
+
+t.test('CANCEL brings its reasons', async (t) => {
+  const { seen, inDialog, server } = await incoming(t);
+  inDialog('CANCEL', ['Reason: SIP;cause=200;text="elsewhere"', 'Reason: Q.850;cause=26']);
+  await until(() => seen.cancelled.length === 1);
+  t.same(seen.cancelled, [['SIP;cause=200;text="elsewhere"', 'Q.850;cause=26']]);
+  t.equal(server.dialogs, 0);
+});
+
+t.test('answered: ACK with its body, INFO both ways, BYE with its reason both ways', async (t) => {
+  const { call, control, seen, acknowledged, inDialog, server } = await incoming(t, [], '');
+  const dialog = await call.answer({
+    status: 200,
+    headers: [{ name: 'Content-Type', value: 'application/sdp' }],
+    body: OFFER,
+  });
+  inDialog('ACK', [SDP], ANSWER);
+  await until(() => acknowledged.length === 1);
+  t.same(acknowledged, [ANSWER]);
+  inDialog('INFO', ['Info-Package: dtmf', 'Content-Type: application/dtmf-relay'], 'Signal=2');
+  await until(() => seen.requested.length === 1);
+  t.match(seen.requested[0]?.request, { method: 'INFO', body: 'Signal=2' });
+  dialog.release(['Q.850;cause=16', 'SIP;cause=200;text="x, y"']);
+  const bye = await control.handed('BYE');
+  t.equal(bye.dialogId, 'in;from-tag=x');
+  t.match(bye.text, /\r\nReason: Q\.850;cause=16\r\nReason: SIP;cause=200;text="x, y"\r\n/);
+  t.equal(server.dialogs, 0);
+});
