@@ -17,7 +17,7 @@ export function callerNumber(headers: readonly Header[]): string {
 }
 
 /** The user part of a sip: URI, the number of a tel: URI, else the URI itself. */
-export function numberIn(text: string): string {
+function numberIn(text: string): string {
   const uri = parseUri(text);
   switch (uri.scheme) {
     case 'sip':

@@ -80,7 +80,7 @@ function whyNot(error: unknown): string {
     readonly port?: number;
     readonly syscall?: string;
   };
-  const what = `${syscall === 'listen' ? 'TCP' : 'SIP'} ${address ?? ''}:${port ?? ''}`;
+  const what = `${syscall === 'listen' ? 'TCP' : 'UDP'} ${address ?? ''}:${port ?? ''}`;
   if (code === 'EADDRINUSE') {
     return `${what} is taken by another program: end that one, or choose another port`;
   }
@@ -100,7 +100,11 @@ function readContacts(text: string, before: readonly Contact[] = []): readonly C
   if (uri.scheme !== 'sip') {
     throw new InvalidArgumentError('expected a SIP URI such as sip:127.0.0.1:5060;transport=udp');
   }
-  return [...before, { address: uri.host, port: uri.port ?? 5060 }];
+  const transport = uri.params.get('transport')?.toLowerCase() ?? 'udp';
+  if (transport !== 'udp' && transport !== 'tcp') {
+    throw new InvalidArgumentError(`the engine does not speak ${transport} yet, expected udp or tcp`);
+  }
+  return [...before, { address: uri.host, port: uri.port ?? 5060, transport }];
 }
 
 function fail(message: string): never {

@@ -80,7 +80,7 @@ t.test('the files that we hand out load without a warning', (t) => {
 
 t.test('the lab is where its users expect it', (t) => {
   const { network, sip, admin, numbering } = loaded(loadConfig('config/lab.yaml', { env: {} }));
-  t.same(sip.contacts, ['sip:127.0.0.1:5060;transport=udp']);
+  t.same(sip.contacts, ['sip:127.0.0.1:5060;transport=udp', 'sip:127.0.0.1:5060;transport=tcp']);
   t.same(sip.control, { host: '127.0.0.1', port: 9022 });
   t.same(admin, { address: '127.0.0.1', port: 8080 });
   const trunks = [...network.trunks.values()].map(({ id, address, channels }) => `${id} ${address.host} ${channels}`);

@@ -88,7 +88,7 @@ export class FakeCallee implements CalleeLeg {
 }
 
 /** A request as the SIP server hands it on: what could be understood of it. */
-export function readRequest(bytes: string): ReceivedRequest {
+function readRequest(bytes: string): ReceivedRequest {
   const result = parseMessage(bytes);
   const message = result.ok ? result.message : result.partial;
   if (message?.kind !== 'request') {

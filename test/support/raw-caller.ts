@@ -17,7 +17,7 @@ export interface RawOutcome {
   readonly responses: readonly string[];
   readonly status: number;
   /** Ends an answered call, and waits for the 200 to the BYE. */
-  hangUp(): Promise<void>;
+  readonly hangUp: () => Promise<void>;
 }
 
 /** A caller that the test writes byte by byte. */

@@ -13,7 +13,7 @@ export const listening: Check = (draft) => [
   ...contacts(draft),
   ...collisions(draft),
   ...ownTrunks(draft),
-  ...onlyUdp(draft),
+  ...spoken(draft),
 ];
 
 function contacts({ site: { source, value } }: Draft): readonly Problem[] {
@@ -67,22 +67,26 @@ function ownTrunks(draft: Draft): readonly Problem[] {
     });
 }
 
-/** The embedded engine has no TCP and no TLS yet. */
-function onlyUdp(draft: Draft): readonly Problem[] {
+/** The embedded engine has no TLS yet, and reaches a trunk over TCP only from a contact over TCP. */
+function spoken(draft: Draft): readonly Problem[] {
   const { site, inventory } = draft;
   if (site.value.sip.engine !== 'embedded') {
     return [];
   }
-  const message = (transport: string): string => `the embedded engine does not speak ${transport} yet, expected udp`;
+  const contacts = contactListeners(site.value.sip.contacts);
+  const hasTcp = contacts.some(({ transport }) => transport === 'tcp');
   return [
-    ...contactListeners(site.value.sip.contacts)
-      .filter(({ transport }) => transport !== 'udp')
-      .map(({ path, transport }) => site.source.problem(path, message(transport))),
+    ...contacts.filter(({ transport }) => transport === 'tls').map(({ path }) => site.source.problem(path, NO_TLS)),
     ...Object.entries(inventory.value.trunks)
-      .filter(([, { address }]) => address.transport !== 'udp')
-      .map(([id, { address }]) => inventory.source.problem(['trunks', id, 'address'], message(address.transport))),
+      .filter(([, { address }]) => address.transport === 'tls' || (address.transport === 'tcp' && !hasTcp))
+      .map(([id, { address }]) =>
+        inventory.source.problem(['trunks', id, 'address'], address.transport === 'tls' ? NO_TLS : NO_TCP_CONTACT),
+      ),
   ];
 }
+
+const NO_TLS = 'the embedded engine does not speak tls yet, expected udp or tcp';
+const NO_TCP_CONTACT = 'the site listens nowhere over tcp, expected a contact with transport=tcp in its site file';
 
 /** A lab file stays on this machine, and nothing on this machine is taken for a carrier outside a lab file. */
 export const labOnly: Check = (draft) => (draft.site.value.lab ? labReach(draft) : []);

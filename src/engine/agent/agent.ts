@@ -15,6 +15,7 @@ import {
   type TransactionCounts,
 } from '../transaction/layer.js';
 import type { Peer, Transport, TransportFilter } from '../transport/transport.js';
+import { TcpTransport } from '../transport/tcp.js';
 import { UdpTransport } from '../transport/udp.js';
 import { DialogTable, type AgentCore, type DialogMember } from './core.js';
 import { AgentDialog } from './dialog.js';
@@ -30,6 +31,8 @@ export interface Contact {
   readonly address: string;
   /** 0 for any free one. */
   readonly port: number;
+  /** UDP where not given. */
+  readonly transport?: 'udp' | 'tcp';
 }
 
 /** How an agent is made. */
@@ -114,7 +117,8 @@ export class Agent implements AgentCore {
     const opened: Transport[] = [];
     try {
       for (const contact of options.contacts) {
-        opened.push(await UdpTransport.open({ ...contact, clock: agent.clock, ...filter }, agent.layer));
+        const kind = contact.transport === 'tcp' ? TcpTransport : UdpTransport;
+        opened.push(await kind.open({ ...contact, clock: agent.clock, ...filter }, agent.layer));
       }
     } catch (error) {
       await Promise.all(opened.map(async (transport) => transport.close()));
