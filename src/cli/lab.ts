@@ -157,15 +157,12 @@ async function start(file: string, control: LabAddress): Promise<void> {
     progress: progress.update,
   });
   endWith(async () => lab.stop());
-  print(introduction(file, config, plan, control).join('\n'));
-  try {
-    await lab.start();
-  } catch (error) {
-    progress.done();
-    fail(messageOf(error));
-  }
-  progress.done();
-  print('noodroute ready');
+  await orFail(async () => {
+    await lab.checkAddresses();
+    print(introduction(file, config, plan, control).join('\n'));
+    await lab.start().finally(progress.done);
+    print('noodroute ready');
+  });
 }
 
 async function loaded(file: string): Promise<Config> {

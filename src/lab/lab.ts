@@ -78,19 +78,27 @@ export class Lab implements Controlled {
   }
 
   /**
+   * Makes sure that every address is free, before anything is started.
+   *
+   * @throws LabStartError with one line for the user.
+   */
+  async checkAddresses(): Promise<void> {
+    const taken = await findTaken(this.#endpoints());
+    if (taken !== undefined) {
+      throw new LabStartError(taken);
+    }
+  }
+
+  /**
    * Starts every process; resolves when calls are accepted.
    *
    * @throws LabStartError with one line for the user, when all that was started has ended again.
    */
   async start(): Promise<void> {
-    const { file, control } = this.#options;
-    const taken = await findTaken(this.#endpoints(), file);
-    if (taken !== undefined) {
-      throw new LabStartError(taken);
-    }
+    const { control } = this.#options;
     try {
       this.#closeControl = await startControl(this, control).catch((error: unknown) => {
-        throw new LabStartError(explainTaken(controlEndpoint(control), codeOf(error), file));
+        throw new LabStartError(explainTaken(controlEndpoint(control), codeOf(error)));
       });
       await this.#startProcesses();
     } catch (error) {
@@ -167,21 +175,17 @@ export class Lab implements Controlled {
   }
 
   #endpoints(): readonly Endpoint[] {
-    const { sip, engine, admin, control, plan } = this.#options;
+    const { file, sip, engine, admin, control, plan } = this.#options;
+    const otherwise = `use a lab file with other addresses than ${file} (--config)`;
+    const udp = (where: LabAddress, what: string): Endpoint => ({ ...where, what, protocol: 'UDP', otherwise });
+    const tcp = (where: LabAddress, what: string): Endpoint => ({ ...where, what, protocol: 'TCP', otherwise });
     return [
       controlEndpoint(control),
-      ...sip.map((each): Endpoint => ({ ...each, what: 'SIP of the gateway', protocol: 'UDP' })),
-      { ...admin, what: 'admin interface of the gateway', protocol: 'TCP' },
-      { ...engine, what: 'control of the SIP engine', protocol: 'TCP' },
-      ...plan.carriers.flatMap(({ trunks }) =>
-        trunks.map(({ id, address, port }): Endpoint => ({ address, port, what: `trunk ${id}`, protocol: 'UDP' })),
-      ),
-      ...plan.points.map(({ id, address, port }): Endpoint => ({
-        address,
-        port,
-        what: `answering point ${id}`,
-        protocol: 'UDP',
-      })),
+      ...sip.map((each) => udp(each, 'SIP of the gateway')),
+      tcp(admin, 'admin interface of the gateway'),
+      tcp(engine, 'control of the SIP engine'),
+      ...plan.carriers.flatMap(({ trunks }) => trunks.map((trunk) => udp(trunk, `trunk ${trunk.id}`))),
+      ...plan.points.map((point) => udp(point, `answering point ${point.id}`)),
     ];
   }
 
@@ -326,7 +330,7 @@ export class Lab implements Controlled {
 }
 
 function controlEndpoint(control: LabAddress): Endpoint {
-  return { ...control, what: 'control of the lab', protocol: 'TCP' };
+  return { ...control, what: 'control of the lab', protocol: 'TCP', otherwise: 'use another one (--control)' };
 }
 
 function hostPort({ address, port }: LabAddress): string {

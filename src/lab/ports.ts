@@ -7,36 +7,36 @@ export interface Endpoint extends LabAddress {
   /** Such as `SIP of the gateway`. */
   readonly what: string;
   readonly protocol: 'UDP' | 'TCP';
+  /** How to use another one, such as `change it in config/lab.yaml`. */
+  readonly otherwise: string;
 }
 
 /** The first of these addresses that cannot be used, and why, in one line for the user; undefined when all are free. */
-export async function findTaken(endpoints: readonly Endpoint[], file: string): Promise<string | undefined> {
+export async function findTaken(endpoints: readonly Endpoint[]): Promise<string | undefined> {
   for (const endpoint of endpoints) {
     const code = await (endpoint.protocol === 'UDP' ? tryUdp(endpoint) : tryTcp(endpoint));
     if (code !== undefined) {
-      return explainTaken(endpoint, code, file);
+      return explainTaken(endpoint, code);
     }
   }
   return undefined;
 }
 
 /** Why an address cannot be used, and what to do. */
-export function explainTaken({ what, address, port, protocol }: Endpoint, code: string, file: string): string {
+export function explainTaken({ what, address, port, protocol, otherwise }: Endpoint, code: string): string {
   const where = `${address}:${port} ${protocol} (${what})`;
-  if (code === 'EADDRINUSE') {
-    const options = protocol === 'UDP' ? '-lunp' : '-ltnp';
-    return (
-      `${where} is in use by another program, perhaps another lab: end it ` +
-      `(ss ${options} 'sport = :${port}' shows it), or use a lab file with other addresses than ${file} (--config)`
-    );
+  switch (code) {
+    case 'EADDRINUSE': {
+      const command = `ss ${protocol === 'UDP' ? '-lunp' : '-ltnp'} 'sport = :${port}'`;
+      return `${where} is in use by another program, perhaps another lab: end it (${command} shows it), or ${otherwise}`;
+    }
+    case 'EADDRNOTAVAIL':
+      return `${where} is no address of this machine: add it (macOS: sudo ifconfig lo0 alias ${address}), or ${otherwise}`;
+    case 'EACCES':
+      return `${where} may not be used by this user: ${otherwise}, with a port above 1023`;
+    default:
+      return `${where} cannot be used (${code}): ${otherwise}`;
   }
-  if (code === 'EADDRNOTAVAIL') {
-    return `${where} is not an address of this machine: add it (on macOS: sudo ifconfig lo0 alias ${address})`;
-  }
-  if (code === 'EACCES') {
-    return `${where} may not be used by this user: use a port above 1023 in ${file}`;
-  }
-  return `${where} cannot be used (${code}): use another address in ${file}`;
 }
 
 /** @returns the error's code, or undefined when the address is free. */
