@@ -270,6 +270,63 @@ t.test('a caller arrives byte for byte', async (t) => {
   );
 });
 
+t.test('a message that drachtio-srf cannot read, though it can be understood, reaches the call', async (t) => {
+  const odd = ['this is no header', 'Bad Name: x', ' folded behind it', 'Subject: one', '  two', 'X-Last: y'];
+  const { call } = await incoming(t, odd, BYTES);
+  t.same(
+    call.request.headers.slice(-3).map(({ name, value }) => `${name}: ${value}`),
+    ['Subject: one two', 'X-Last: y', `Content-Length: ${BYTES.length}`],
+  );
+  t.equal(call.request.body, BYTES);
+  const { control, server } = await connected(t);
+  const next = new Promise<IncomingCall>((resolve) => {
+    server.onInvite(resolve);
+  });
+  control.network('INVITE  sip:1 12@x  SIP/2.0\r\nCall-ID: in\r\nTo: <sip:112@x>\r\n\r\n');
+  t.equal((await next).request.uri, 'sip:1%2012@x');
+});
+
+t.test('messages made to be slow are read in no time', async (t) => {
+  const { control, server } = await connected(t);
+  const started = performance.now();
+  const blanks = ' '.repeat(60_000);
+  control.network(`INVITE ${blanks}x${blanks}SIP/2.0\r\nCall-ID: a\r\n\r\n`);
+  control.network(`INVITE sip:112@x SIP/2.0\r\n${`${'a'.repeat(30)}\r\n ${blanks.slice(0, 300)}\r\n`.repeat(200)}\r\n`);
+  control.network(`INVITE sip:112@x SIP/2.0\r\na${blanks}b\r\n\r\n`);
+  const last = new Promise<void>((resolve) => {
+    server.onInvite((call) => {
+      if (call.request.uri === 'sip:last') {
+        resolve();
+      }
+    });
+  });
+  control.network('INVITE sip:last SIP/2.0\r\nCall-ID: b\r\n\r\n');
+  await last;
+  const took = performance.now() - started;
+  t.ok(took < 2_000, `${Math.round(took)} ms`);
+});
+
+t.test('an answer leaves through drachtio-srf byte for byte', async (t) => {
+  const { call, control } = await incoming(t);
+  const headers = [
+    { name: 'Content-Type', value: 'multipart/mixed; boundary="b 1"' },
+    { name: 'P-Asserted-Identity', value: '"Meldkamer \xc3\xa9\xff" <sip:1@x>' },
+    { name: 'Call-Info', value: '<urn:a>;purpose=x' },
+    { name: 'Call-Info', value: '<urn:b>;purpose=y, <urn:c>' },
+  ];
+  await call.answer({ status: 200, headers, body: BYTES });
+  const { text } = await control.handed('SIP/2.0 200');
+  const [head = '', ...rest] = text.split('\r\n\r\n');
+  t.equal(rest.join('\r\n\r\n'), BYTES);
+  t.same(head.split('\r\n').slice(6), [
+    'content-type: multipart/mixed; boundary="b 1"',
+    'p-asserted-identity: "Meldkamer \xc3\xa9\xff" <sip:1@x>',
+    'call-info: <urn:a>;purpose=x',
+    'Call-Info: <urn:b>;purpose=y, <urn:c>',
+  ]);
+  t.match(head, `\r\nContent-Length: ${BYTES.length}\r\n`);
+});
+
 t.test('reliable ringing: PRACK is answered; a server that cannot send it reliably sends it plainly', async (t) => {
   const { call, control, inDialog } = await incoming(t, ['Require: 100rel']);
   call.progress({ status: 180, headers: [{ name: 'Require', value: '100rel' }] });

@@ -72,10 +72,47 @@ function receive(this: WireProtocolThis, socket: WireSocket, data: Buffer): void
 
 function handOn(wire: WireProtocolThis, socket: WireSocket, message: string): void {
   try {
-    wire.emit('msg', socket, message);
+    wire.emit('msg', socket, readable(message));
   } catch (error) {
     trouble(error);
   }
+}
+
+/** A header line that srf cannot read; it then drops the whole message, and the caller hears nothing. */
+const UNREADABLE_LINE = /\r\n(?![ \t]|[^\s:]+[ \t]*:)[^\r\n]+(?:\r\n[ \t][^\r\n]*)*/g;
+const READABLE_START = /^\S+ \S+ SIP\/|^SIP\//i;
+
+/**
+ * The same message in a form that srf can read: lines that are no headers are taken out, blanks in the Request-URI
+ * written as %20. What can be understood must get through (DESIGN 8); nearly every message is what it was.
+ */
+function readable(message: string): string {
+  const start = message.indexOf('\r\n') + 2;
+  const firstEnd = start < 2 ? -1 : message.indexOf('\r\n', start);
+  if (firstEnd < 0) {
+    return message;
+  }
+  const empty = message.indexOf('\r\n\r\n', firstEnd);
+  const headEnd = empty < 0 ? message.length : empty;
+  const line = message.slice(start, firstEnd);
+  const head = message.slice(firstEnd, headEnd);
+  const readableLine = READABLE_START.test(line) ? line : requestLine(line);
+  if (readableLine === undefined) {
+    return message;
+  }
+  const readableHead = head.replaceAll(UNREADABLE_LINE, '');
+  return readableLine === line && readableHead.length === head.length
+    ? message
+    : message.slice(0, start) + readableLine + readableHead + message.slice(headEnd);
+}
+
+/** Method, URI and version with one blank between them. Undefined for what is no request line. */
+function requestLine(line: string): string | undefined {
+  const words = line.split(/[ \t]/).filter((word) => word !== '');
+  const version = words.at(-1) ?? '';
+  return words.length > 2 && /^SIP\//i.test(version)
+    ? `${words[0]} ${words.slice(1, -1).join('%20')} ${version}`
+    : undefined;
 }
 
 function nextFrame(bytes: Buffer): { message: string; end: number } | 'incomplete' | 'garbage' {
