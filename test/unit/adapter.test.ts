@@ -14,6 +14,7 @@ import type {
 import type { Header } from '../../src/sip/message.js';
 import { FakeControl } from '../support/fake-control.js';
 import { ANSWER, OFFER } from '../support/fake-sip-server.js';
+import { until } from '../support/until.js';
 
 const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const BYTES = 'caf\xc3\xa9 \x00\x01\xff\xfe\r\n\r\n#|';
@@ -80,15 +81,6 @@ function response(status: number, headers: readonly string[], body = '', tag = '
 const SDP = 'Content-Type: application/sdp';
 const OUT = 'out;from-tag=us';
 
-/** Waits until something holds; the test's own time limit ends it. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
-}
-
 t.test('headers and body leave through drachtio-srf byte for byte', async (t) => {
   const { control, server } = await connected(t);
   const headers = [
@@ -128,7 +120,7 @@ t.test('each reliable provisional response gets its PRACK exactly once', async (
   network(response(183, ['Require: 100rel', 'RSeq: 4294967001', SDP], ANSWER));
   network(response(180, ['Require: 100rel', 'RSeq: 4294967002']));
   network(response(180, ['Require: 100rel', 'RSeq: 4294967001'], '', 'another-fork'));
-  await until(() => seen.progressed.length === 4);
+  await until(() => seen.progressed.length === 4, 5_000);
   await control.handed('PRACK', 2);
   const acks = control.all.filter(({ text }) => text.startsWith('PRACK'));
   t.same(
@@ -155,7 +147,7 @@ t.test('a 200 without SDP is given the answer that came earlier in the same dial
   network(response(183, ['Require: 100rel', 'RSeq: 1', SDP], ANSWER, 'a'));
   network(response(183, ['Require: 100rel', 'RSeq: 1', SDP], OFFER, 'b'));
   network(response(200, ['Contact: <sip:b@127.0.0.2>'], '', 'a'));
-  await until(() => seen.answered.length === 1);
+  await until(() => seen.answered.length === 1, 5_000);
   t.equal(seen.answered[0]?.body, ANSWER);
   t.match(
     seen.answered[0]?.headers.find(({ name }) => name === 'Content-Type'),
@@ -194,10 +186,10 @@ t.test('UPDATE in an early dialog of a trunk reaches the call, and can be answer
   server.invite(invite(), events);
   await control.handed('INVITE');
   control.network(response(183, ['Require: 100rel', 'RSeq: 1', SDP], ANSWER), { txnId: 't1', dialogId: OUT });
-  await until(() => seen.progressed.length === 1);
+  await until(() => seen.progressed.length === 1, 5_000);
   const update = `UPDATE sip:us@127.0.0.1 SIP/2.0\r\nFrom: <sip:112@x>;tag=a\r\nTo: <sip:1@x>;tag=us\r\nCall-ID: out\r\nCSeq: 5 UPDATE\r\n${SDP}\r\nContent-Length: ${OFFER.length}\r\n\r\n${OFFER}`;
   control.network(update, { txnId: 'u1', dialogId: OUT });
-  await until(() => seen.requested.length === 1);
+  await until(() => seen.requested.length === 1, 5_000);
   t.match(seen.requested[0]?.request, { method: 'UPDATE', body: OFFER });
   seen.requested[0]?.respond({ status: 500, headers: [{ name: 'Retry-After', value: '3' }] });
   t.equal((await control.handed('SIP/2.0 500')).txnId, 'u1');
@@ -239,7 +231,7 @@ t.test('what drachtio-server would cut is not handed over: the attempt fails as 
   const { seen, events } = calleeEvents();
   server.invite(invite([], `v=0\r\n${'a=x\r\n'.repeat(3_000)}`), events);
   server.invite(invite([{ name: 'X-Long', value: 'x'.repeat(8_000) }]), events);
-  await until(() => seen.failed.length === 2);
+  await until(() => seen.failed.length === 2, 5_000);
   t.match(seen.failed, [{ cause: 'too-large' }, { cause: 'too-large' }]);
   t.same(control.all, []);
 });
@@ -343,7 +335,7 @@ t.test('before the answer: UPDATE and INFO reach the call, BYE ends it with its 
   call.progress({ status: 180 });
   inDialog('UPDATE', [SDP], OFFER);
   inDialog('INFO', ['Content-Type: application/dtmf-relay'], 'Signal=1');
-  await until(() => seen.requested.length === 2);
+  await until(() => seen.requested.length === 2, 5_000);
   t.same(
     seen.requested.map(({ request }) => [request.method, request.body]),
     [
@@ -352,7 +344,7 @@ t.test('before the answer: UPDATE and INFO reach the call, BYE ends it with its 
     ],
   );
   inDialog('BYE', ['Reason: Q.850;cause=16;text="a, b"']);
-  await until(() => seen.cancelled.length === 1);
+  await until(() => seen.cancelled.length === 1, 5_000);
   t.same(seen.cancelled, [['Q.850;cause=16;text="a, b"']]);
   t.equal((await control.handed('SIP/2.0 200')).txnId, 'd-BYE');
   t.equal((await control.handed('SIP/2.0 487')).txnId, 'i1');
@@ -362,7 +354,7 @@ t.test('before the answer: UPDATE and INFO reach the call, BYE ends it with its 
 t.test('CANCEL brings its reasons', async (t) => {
   const { seen, inDialog, server } = await incoming(t);
   inDialog('CANCEL', ['Reason: SIP;cause=200;text="elsewhere"', 'Reason: Q.850;cause=26']);
-  await until(() => seen.cancelled.length === 1);
+  await until(() => seen.cancelled.length === 1, 5_000);
   t.same(seen.cancelled, [['SIP;cause=200;text="elsewhere"', 'Q.850;cause=26']]);
   t.equal(server.dialogs, 0);
 });
@@ -375,10 +367,10 @@ t.test('answered: ACK with its body, INFO both ways, BYE with its reason both wa
     body: OFFER,
   });
   inDialog('ACK', [SDP], ANSWER);
-  await until(() => acknowledged.length === 1);
+  await until(() => acknowledged.length === 1, 5_000);
   t.same(acknowledged, [ANSWER]);
   inDialog('INFO', ['Info-Package: dtmf', 'Content-Type: application/dtmf-relay'], 'Signal=2');
-  await until(() => seen.requested.length === 1);
+  await until(() => seen.requested.length === 1, 5_000);
   t.match(seen.requested[0]?.request, { method: 'INFO', body: 'Signal=2' });
   dialog.release(['Q.850;cause=16', 'SIP;cause=200;text="x, y"']);
   const bye = await control.handed('BYE');
