@@ -64,7 +64,7 @@ function contentFor(source: AttemptSource, attempt: OutgoingAttempt, leg: readon
   const carried = identified(source, attempt, travelling(request.headers));
   return attempt.variant === 'plain'
     ? plainContent(request, carried, ours, leg)
-    : { headers: [...ours, ...typeFirst(carried)], body: request.body };
+    : { headers: [...typeFirst(carried), ...ours], body: request.body };
 }
 
 /** drachtio-server drops every header behind one that it cannot read: what the body needs goes in front. */

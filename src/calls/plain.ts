@@ -46,7 +46,7 @@ export function plainContent(
 ): Content {
   const sdp = sdpIn(request);
   if (sdp === undefined && hasSdp(request)) {
-    return { headers: [...ours, ...carried], body: request.body };
+    return { headers: [...carried, ...ours], body: request.body };
   }
   const body = sdp ?? '';
   const described = body === '' ? [] : [{ name: 'Content-Type', value: 'application/sdp' }];
@@ -61,7 +61,7 @@ export function plainContent(
     room -= fits ? size([each]) : 0;
     return fits;
   });
-  return { headers: [...ours, ...described, ...kept], body };
+  return { headers: [...described, ...kept, ...ours], body };
 }
 
 /** The header without what points into a part of the body that is gone (`cid:`, RFC 2392). */

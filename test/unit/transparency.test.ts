@@ -102,7 +102,7 @@ t.test('what the caller said travels on byte for byte; what belongs to the leg d
   const names = first.headers.map(({ name }) => name);
   t.same(
     names.filter((name) => !SAID.some(([said]) => said === name)),
-    ['From', 'To', 'Max-Forwards', 'Allow', 'X-Passed-Through', 'Subject'],
+    ['From', 'To', 'Max-Forwards', 'Allow', 'Subject', 'X-Passed-Through'],
     'nothing of the leg is left: only our own',
   );
   t.equal(header(first.headers, 'Allow'), 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK');
@@ -158,8 +158,8 @@ t.test('each attempt carries a marker of its own, behind those of other gateways
   clock.advance(600);
   const marks = [0, 1].map((index) => headerValues(server.callee(index).request.headers, 'X-Passed-Through'));
   t.match(marks, [
-    ['noodroute;site=west;attempt=00000001-1', other.value],
-    ['noodroute;site=west;attempt=00000001-2', other.value],
+    [other.value, 'noodroute;site=west;attempt=00000001-1'],
+    [other.value, 'noodroute;site=west;attempt=00000001-2'],
   ]);
 });
 
