@@ -8,8 +8,8 @@ import type { Verdict } from '../domain/verdict.js';
 /** How an attempt's INVITE differs from what the caller sent. */
 export type Variant = 'as-sent' | 'plain' | 'own-number';
 
-/** Which deadline an attempt has missed. */
-export type Lateness = 'silence' | 'progress';
+/** Which deadline an attempt has missed: any response, trusted progress, or the answer to its ringing. */
+export type Lateness = 'silence' | 'progress' | 'ringing';
 
 /** Why an open attempt was cancelled by us. */
 export type GiveUpCause = 'answered elsewhere' | 'rings elsewhere' | 'caller gone' | 'out of time' | 'came back';
@@ -17,8 +17,9 @@ export type GiveUpCause = 'answered elsewhere' | 'rings elsewhere' | 'caller gon
 /** Where an attempt stands. `silent`, `trying` and `progressing` are open. */
 export type AttemptState =
   | { readonly phase: 'silent'; readonly late?: 'silence' }
-  | { readonly phase: 'trying'; readonly late?: Lateness }
-  | { readonly phase: 'progressing' }
+  | { readonly phase: 'trying'; readonly late?: 'silence' | 'progress' }
+  /** Late: it rings for longer than is usual, or on a trunk that was judged gone, so that its answer may be lost. */
+  | { readonly phase: 'progressing'; readonly late?: 'ringing' }
   | { readonly phase: 'answered' }
   | { readonly phase: 'failed'; readonly verdict: Verdict }
   | { readonly phase: 'given-up'; readonly cause: GiveUpCause };
@@ -79,7 +80,7 @@ export type CallEvent =
   | { readonly type: 'failed'; readonly attempt: AttemptId; readonly verdict: Verdict; readonly status?: number }
   | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness }
   /** A canary is later than a healthy trunk would be. */
-  | { readonly type: 'blame-due'; readonly attempt: AttemptId; readonly which: Lateness }
+  | { readonly type: 'blame-due'; readonly attempt: AttemptId; readonly which: 'silence' | 'progress' }
   | { readonly type: 'ring-due' }
   | { readonly type: 'last-chance-over' }
   | { readonly type: 'trunk-gone'; readonly trunk: TrunkId }
@@ -103,6 +104,8 @@ export type CallCommand =
   | { readonly do: 'release-callee'; readonly attempt: AttemptId; readonly reasons: readonly string[] }
   /** Ringing, with what the trunk of `from` says beside its session description. */
   | { readonly do: 'ring-caller'; readonly from?: AttemptId }
+  /** It rings: its answer is due. */
+  | { readonly do: 'watch-ringing'; readonly attempt: AttemptId }
   | { readonly do: 'answer-caller'; readonly attempt: AttemptId }
   | { readonly do: 'reject-caller' }
   | { readonly do: 'release-caller'; readonly reasons: readonly string[] }

@@ -35,6 +35,8 @@ import { Tie } from './tie.js';
 const RING_AT_LATEST = ms(2_000);
 /** Ringing is repeated, so that no proxy above gives the call up (RFC 3261 13.3.1.1 asks for one a minute). */
 const RING_AGAIN = ms(50_000);
+/** What an answering point usually takes, where nothing was learned: ringing for longer starts another attempt (DESIGN 4.6). */
+const RINGING_USUALLY = ms(12_000);
 /** How long late attempts may still be answered when nothing is left to start. */
 const LAST_CHANCE = ms(4_000);
 
@@ -172,6 +174,8 @@ export class CallSession {
         return this.#releaseCallee(command.attempt, command.reasons);
       case 'ring-caller':
         return this.#ring(command.from);
+      case 'watch-ringing':
+        return this.#after(RINGING_USUALLY, { type: 'deadline', attempt: command.attempt, which: 'ringing' });
       case 'answer-caller':
         return this.#answerCaller(command.attempt);
       case 'reject-caller':

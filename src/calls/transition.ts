@@ -17,14 +17,36 @@ export function newCall(serviceClass: ServiceClass, plan: readonly PlannedAttemp
 }
 
 /** Whether the attempt may still be answered. */
-export function isOpen(attempt: Attempt): boolean {
-  const { phase } = attempt.state;
-  return phase === 'silent' || phase === 'trying' || phase === 'progressing';
+export function isOpen({ state }: Attempt): boolean {
+  return isWaiting(state);
 }
 
-/** Whether the attempt is past its own deadline without trusted progress. */
-function isLate(attempt: Attempt): boolean {
-  return (attempt.state.phase === 'silent' || attempt.state.phase === 'trying') && attempt.state.late !== undefined;
+/** Whether the attempt is open and past a deadline, so that another may start beside it. */
+function isLate({ state }: Attempt): boolean {
+  return isWaiting(state) && state.late !== undefined;
+}
+
+/** The same without trusted progress: it may be overtaken (DESIGN 4.4). */
+function isOverdue(attempt: Attempt): boolean {
+  return isLate(attempt) && attempt.state.phase !== 'progressing';
+}
+
+type Waiting = Attempt['state'] & { readonly phase: 'silent' | 'trying' | 'progressing' };
+
+function isWaiting(state: Attempt['state']): state is Waiting {
+  return state.phase === 'silent' || state.phase === 'trying' || state.phase === 'progressing';
+}
+
+/** The state past the deadline of its own phase. */
+function lateState({ phase }: Waiting): Waiting {
+  switch (phase) {
+    case 'silent':
+      return { phase, late: 'silence' };
+    case 'trying':
+      return { phase, late: 'progress' };
+    case 'progressing':
+      return { phase, late: 'ringing' };
+  }
 }
 
 /**
@@ -152,6 +174,7 @@ function onResponse(draft: Draft, id: AttemptId, trusted: boolean): void {
   if (attempt.state.phase !== 'progressing') {
     draft.update(id, { firstResponseAt, progressAt: draft.now, state: { phase: 'progressing' } });
     draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'progressed' } });
+    draft.ask({ do: 'watch-ringing', attempt: id });
   }
   ring(draft, id);
 }
@@ -217,17 +240,16 @@ function variantFor(verdict: Verdict, { trunk }: PlannedAttempt): Variant | unde
  */
 function onDeadline(draft: Draft, id: AttemptId, which: Lateness): void {
   const attempt = draft.find(id);
-  if (attempt === undefined || isLate(attempt) || !hasMissed(attempt, which)) {
+  if (attempt === undefined || isLate(attempt) || !isWaiting(attempt.state) || !hasMissed(attempt, which)) {
     return;
   }
-  const silent = attempt.state.phase === 'silent';
-  draft.update(id, { state: silent ? { phase: 'silent', late: 'silence' } : { phase: 'trying', late: which } });
-  if (attempt.planned.role !== 'canary') {
+  draft.update(id, { state: lateState(attempt.state) });
+  if (which !== 'ringing' && attempt.planned.role !== 'canary') {
     blame(draft, attempt);
   }
 }
 
-function onBlameDue(draft: Draft, id: AttemptId, which: Lateness): void {
+function onBlameDue(draft: Draft, id: AttemptId, which: 'silence' | 'progress'): void {
   const attempt = draft.find(id);
   if (attempt !== undefined && attempt.missed === undefined && hasMissed(attempt, which)) {
     blame(draft, attempt);
@@ -235,6 +257,9 @@ function onBlameDue(draft: Draft, id: AttemptId, which: Lateness): void {
 }
 
 function hasMissed({ state }: Attempt, which: Lateness): boolean {
+  if (which === 'ringing') {
+    return state.phase === 'progressing';
+  }
   return state.phase === 'silent' || (state.phase === 'trying' && which === 'progress');
 }
 
@@ -245,19 +270,20 @@ function blame(draft: Draft, attempt: Attempt): void {
   draft.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'failed', verdict } });
 }
 
-/** Calls that wait on a trunk at the moment it is judged gone move at once (P8). */
+/**
+ * Calls that wait on a trunk at the moment it is judged gone move at once (P8). What rings there is left ringing, but its
+ * answer may have been lost with the carrier, so another attempt starts beside it.
+ */
 function onTrunkGone(draft: Draft, trunk: string): void {
-  for (const attempt of draft.call.attempts) {
-    const { state } = attempt;
-    if (attempt.planned.trunk.id !== trunk || isLate(attempt)) {
-      continue;
-    }
-    if (state.phase === 'silent') {
-      draft.update(attempt.id, { state: { phase: 'silent', late: 'silence' } });
-    } else if (state.phase === 'trying') {
-      draft.update(attempt.id, { state: { phase: 'trying', late: 'progress' } });
+  const isOver = ({ planned }: Pick<Attempt, 'planned'>): boolean => planned.trunk.id === trunk;
+  for (const attempt of draft.call.attempts.filter(isOver)) {
+    if (isWaiting(attempt.state) && !isLate(attempt)) {
+      draft.update(attempt.id, { state: lateState(attempt.state) });
     }
   }
+  const { remaining } = draft.call;
+  const gone = remaining.filter((planned) => isOver({ planned }));
+  draft.set({ remaining: [...remaining.filter((planned) => !isOver({ planned })), ...gone] });
 }
 
 /** A loop counts against the trunk also where the attempt is over; an open one ends here, and the search goes on. */
@@ -284,7 +310,7 @@ function ring(draft: Draft, from?: AttemptId): void {
 /** What is late by now will not come; what rings may still be answered. */
 function onLastChanceOver(draft: Draft): void {
   if (draft.call.phase.phase === 'searching') {
-    for (const attempt of draft.call.attempts.filter(isLate)) {
+    for (const attempt of draft.call.attempts.filter(isOverdue)) {
       draft.giveUp(attempt, 'out of time');
     }
   }
@@ -354,7 +380,7 @@ function continueSearch(draft: Draft): void {
   } else if (!draft.call.attempts.some(isOpen)) {
     draft.ask({ do: 'reject-caller' });
     end(draft, 'failed');
-  } else if (draft.call.lastChanceAt === undefined) {
+  } else if (draft.call.lastChanceAt === undefined && draft.call.attempts.some(isOverdue)) {
     draft.set({ lastChanceAt: draft.now });
     draft.ask({ do: 'arm-last-chance' });
   }
@@ -362,10 +388,10 @@ function continueSearch(draft: Draft): void {
 
 /** An attempt that is late is cancelled once another has trusted progress (DESIGN 4.4). */
 function cancelOvertaken(draft: Draft): void {
-  if (!draft.call.attempts.some((attempt) => attempt.state.phase === 'progressing')) {
+  if (!draft.call.attempts.some((attempt) => attempt.state.phase === 'progressing' && !isLate(attempt))) {
     return;
   }
-  for (const attempt of draft.call.attempts.filter(isLate)) {
+  for (const attempt of draft.call.attempts.filter(isOverdue)) {
     draft.giveUp(attempt, 'rings elsewhere');
   }
 }

@@ -95,7 +95,7 @@ t.test('an answered call: first attempt at once, ringing passed on, the answer t
   bench.feed({ type: 'responded', attempt: a1, status: 100, trusted: false });
   t.same(bench.names(), []);
   bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true });
-  t.same(bench.names(), ['report-evidence a1', 'ring-caller']);
+  t.same(bench.names(), ['report-evidence a1', 'watch-ringing a1', 'ring-caller']);
   bench.feed({ type: 'answered', attempt: a1 });
   t.same(bench.names(), ['answer-caller a1', 'report-evidence a1']);
   bench.feed({ type: 'caller-answered' });
@@ -155,7 +155,7 @@ t.test('an overtaken attempt is cancelled when another has trusted progress, not
   bench.feed({ type: 'responded', attempt: a2, status: 183, trusted: false });
   t.same(bench.names(), []);
   bench.feed({ type: 'responded', attempt: a2, status: 180, trusted: true });
-  t.same(bench.names(), ['report-evidence a2', 'ring-caller', 'give-up a1']);
+  t.same(bench.names(), ['report-evidence a2', 'watch-ringing a2', 'ring-caller', 'give-up a1']);
 });
 
 t.test('what rings is not cut by another that rings; only an answer cuts it', async (t) => {
@@ -195,7 +195,7 @@ t.test('the caller hears ringing when nothing rings in time (P20), once', async 
   bench.feed({ type: 'ring-due' }, 2000);
   t.same(bench.names(), ['ring-caller']);
   bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true });
-  t.same(bench.names(), ['report-evidence a1']);
+  t.same(bench.names(), ['report-evidence a1', 'watch-ringing a1']);
 });
 
 t.test('calls that wait on a trunk that is judged gone move at once (P8)', async (t) => {
@@ -204,6 +204,53 @@ t.test('calls that wait on a trunk that is judged gone move at once (P8)', async
   t.same(bench.started(), ['kpn']);
   bench.feed({ type: 'trunk-gone', trunk: id<TrunkId>('kpn') });
   t.same(bench.started(), ['kpn', 'second']);
+});
+
+t.test(
+  'a call that rings on a trunk that is judged gone is tried elsewhere too, and still rings there (P8)',
+  async (t) => {
+    const bench = new Bench(['kpn', 'second']);
+    bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true }, 20);
+    bench.feed({ type: 'trunk-gone', trunk: id<TrunkId>('kpn') }, 300);
+    t.same(bench.started(), ['kpn', 'second'], 'its answer may have been lost with the carrier');
+    bench.feed({ type: 'responded', attempt: a2, status: 180, trusted: true }, 320);
+    t.notOk(
+      bench.all.some((each) => each.do === 'give-up'),
+      'what rings is cancelled only when another has won',
+    );
+    bench.feed({ type: 'answered', attempt: a2 }, 520);
+    t.ok(bench.names().includes('give-up a1'));
+  },
+);
+
+t.test(
+  'ringing that lasts too long starts the next attempt, without cutting what rings, and nobody is blamed',
+  async (t) => {
+    const bench = new Bench(['kpn', 'second']);
+    bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true }, 20);
+    t.ok(bench.names().includes('watch-ringing a1'));
+    bench.feed({ type: 'deadline', attempt: a1, which: 'ringing' }, 12_020);
+    t.same(bench.started(), ['kpn', 'second']);
+    t.notOk(bench.names().some((name) => /give-up|evidence/.test(name)));
+    bench.feed({ type: 'answered', attempt: a1 }, 13_000);
+    t.ok(bench.names().includes('give-up a2'), 'the first may still win');
+  },
+);
+
+t.test('what rings on a gone trunk keeps ringing when nothing else is left', async (t) => {
+  const bench = new Bench(['kpn']);
+  bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true }, 20);
+  bench.feed({ type: 'trunk-gone', trunk: id<TrunkId>('kpn') }, 300);
+  t.same(bench.names(), []);
+  bench.feed({ type: 'answered', attempt: a1 }, 4_000);
+  t.ok(bench.names().includes('answer-caller a1'));
+});
+
+t.test('routes over a trunk that is judged gone go behind the others', async (t) => {
+  const bench = new Bench(['kpn', 'second', 'mobile']);
+  bench.feed({ type: 'trunk-gone', trunk: id<TrunkId>('second') });
+  bench.feed({ type: 'trunk-gone', trunk: id<TrunkId>('kpn') });
+  t.same(bench.started(), ['kpn', 'mobile']);
 });
 
 t.test('the same trunk once more, plain, and then the next', async (t) => {

@@ -1,0 +1,101 @@
+import t, { type Test } from 'tap';
+import { startLab, type TestLab } from '../support/lab.js';
+import { runSipp } from '../support/sipp.js';
+import { until } from '../support/until.js';
+
+const CALLS = 400;
+const RATE = 20;
+const HOLD_MS = 3_000;
+const LOSS_AFTER_MS = (CALLS / RATE / 2) * 1_000;
+
+t.test('400 calls at 20 a second, the primary black-holed half way', { timeout: 150_000 }, async (t) => {
+  const lab = await startLab(11);
+  t.teardown(lab.stop);
+  await until(
+    async () => (await lab.calls()).length === 0 && lab.lines.some((line) => /kpn-b .* -> up/.test(line)),
+    5_000,
+  );
+  const loss = setTimeout(() => {
+    void lab.fault('kpn', 'blackhole');
+  }, LOSS_AFTER_MS);
+  const callers = await runSipp({
+    scenario: 'caller.xml',
+    address: '127.11.1.1',
+    target: lab.sip,
+    service: '112',
+    calls: CALLS,
+    rate: RATE,
+    duration: HOLD_MS,
+  });
+  clearTimeout(loss);
+  t.match(callers, { exitCode: 0, successful: CALLS, failed: 0 }, 'every call was answered, and ended by its caller');
+
+  const reports = await lab.calls();
+  t.equal(reports.length, CALLS);
+  t.ok(
+    reports.every(({ outcome }) => outcome === 'answered'),
+    'so says the gateway',
+  );
+  const [psap] = (await lab.state()).psaps;
+  t.equal(psap?.answers, CALLS, 'the answering point answered each call once, and none twice');
+  t.comment(`phantom rings: ${psap?.phantomRings} of ${psap?.rings}`);
+  report(t, callers.times['2'] ?? []);
+
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const rings = psap?.rings;
+  await lab.fault('kpn', 'clear');
+  await until(async () => isQuiet(lab), 35_000);
+  t.equal((await lab.state()).psaps[0]?.rings, rings, 'the black hole is cleared, and no answering point rings');
+  await nothingLeft(t, lab);
+});
+
+/** PDD by SIPp's own clock: from INVITE to ringing, in the order of ringing. */
+function report(t: Test, times: readonly number[]): void {
+  const half = CALLS / 2;
+  const parts = {
+    before: times.slice(0, half - 5),
+    during: times.slice(half - 5, half + 20),
+    after: times.slice(half + 20),
+  };
+  for (const [name, part] of Object.entries(parts)) {
+    const sorted = part.toSorted((a, b) => a - b);
+    const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
+    t.comment(`PDD ${name}: ${part.length} calls, median ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms`);
+  }
+  t.ok(
+    Math.max(...times) < 3 * 1_000,
+    'nobody waited longer than a second for ringing, three times that on a busy machine',
+  );
+}
+
+async function open(lab: TestLab): Promise<Readonly<Record<string, unknown>>> {
+  const { carriers, psaps } = await lab.state();
+  const { openCalls, dialogs, engine } = await lab.stats();
+  const { inviteClients, inviteServers, otherClients, otherServers, probes, legs, asked } = engine;
+  const others = Number(otherClients) + Number(otherServers) - Number(probes);
+  return {
+    gateway: { openCalls, dialogs },
+    engine: { dialogs: engine['dialogs'], inviteClients, inviteServers, others, legs, asked },
+    carriers: carriers.map((each) => each.open),
+    psaps: psaps.map((each) => each.open),
+  };
+}
+
+const NOTHING = { legs: 0, transactions: 0, dialogs: 0 };
+
+function nothing(carriers: number, psaps: number): Readonly<Record<string, unknown>> {
+  return {
+    gateway: { openCalls: 0, dialogs: 0 },
+    engine: { dialogs: 0, inviteClients: 0, inviteServers: 0, others: 0, legs: 0, asked: 0 },
+    carriers: Array.from({ length: carriers }, () => NOTHING),
+    psaps: Array.from({ length: psaps }, () => NOTHING),
+  };
+}
+
+async function isQuiet(lab: TestLab): Promise<boolean> {
+  return JSON.stringify(await open(lab)) === JSON.stringify(nothing(3, 2));
+}
+
+async function nothingLeft(t: Test, lab: TestLab): Promise<void> {
+  t.same(await open(lab), nothing(3, 2), '40 s after the last call nothing is left open anywhere but probes');
+}

@@ -1,0 +1,101 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { CallReport } from '../../src/domain/call-report.js';
+import { labState, setLabFault } from '../../src/lab/client.js';
+import type { Fault } from '../../src/lab/faults.js';
+import type { LabState } from '../../src/lab/state.js';
+import { until } from './until.js';
+
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+/** The lab of `npm start` as a process, moved to another loopback network. */
+export interface TestLab {
+  /** `host:port` of the gateway. */
+  readonly sip: string;
+  readonly pid: number;
+  /** What it printed so far. */
+  readonly lines: readonly string[];
+  state(): Promise<LabState>;
+  fault(carrier: string, fault: Fault): Promise<void>;
+  calls(): Promise<readonly CallReport[]>;
+  stats(): Promise<LabStats>;
+  stop(): Promise<void>;
+}
+
+/** What is open in the gateway and its engine. */
+export interface LabStats {
+  readonly openCalls: number;
+  readonly dialogs: number;
+  readonly engine: Readonly<Record<string, unknown>>;
+}
+
+/** Starts the lab with the project's own lab files, at 127.`net`.x.y in place of 127.0.x.y. */
+export async function startLab(net: number): Promise<TestLab> {
+  const folder = mkdtempSync(join(tmpdir(), 'noodroute-lab-'));
+  const file = moved(folder, net);
+  const host = `127.${net}.0.1`;
+  const control = { address: host, port: 8081 };
+  const child = spawn(process.execPath, [MAIN, 'lab', '--config', file, '--control', `${host}:8081`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => lines.push(line));
+  }
+  const endWithTest = (): void => {
+    child.kill('SIGTERM');
+  };
+  process.once('exit', endWithTest);
+  await until(() => lines.includes('noodroute ready') || child.exitCode !== null, 20_000);
+  if (!lines.includes('noodroute ready')) {
+    throw new Error(`the lab did not come up:\n${lines.join('\n')}`);
+  }
+  const get = async <T>(path: string): Promise<T> => {
+    const response = await fetch(`http://${host}:8080${path}`, { signal: AbortSignal.timeout(5_000) });
+    return (await response.json()) as T;
+  };
+  return {
+    sip: `${host}:5060`,
+    pid: child.pid ?? 0,
+    lines,
+    state: async () => labState(control),
+    fault: async (carrier, fault) => {
+      await setLabFault(control, carrier, fault);
+    },
+    calls: async () => get('/calls'),
+    stats: async () => get('/stats'),
+    stop: async () => {
+      process.removeListener('exit', endWithTest);
+      await ended(child);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The lab's three files, with every address but the ingress of all callers moved. */
+function moved(folder: string, net: number): string {
+  for (const name of ['config/lab.yaml', 'dialplans/nl.yaml', 'hardware/inventory.yaml']) {
+    const text = readFileSync(name, 'utf8').replaceAll(/\b127\.0\.(?!0\.0\/)/g, `127.${net}.`);
+    mkdirSync(join(folder, name, '..'), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  return join(folder, 'config/lab.yaml');
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), 8_000);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}
