@@ -10,7 +10,7 @@ const LOSS_AFTER_MS = (CALLS / RATE / 2) * 1_000;
 
 t.test('400 calls at 20 a second, the primary black-holed half way', { timeout: 150_000 }, async (t) => {
   const lab = await startLab(11);
-  t.teardown(lab.stop);
+  t.teardown(async () => lab.stop());
   await until(
     async () => (await lab.calls()).length === 0 && lab.lines.some((line) => /kpn-b .* -> up/.test(line)),
     5_000,
