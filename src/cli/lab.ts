@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../domain/errors.js';
-import type { LabAddress, LabPlan } from '../lab/plan.js';
+import type { LabAddress, LabPlan, SipPlan } from '../lab/plan.js';
 
 const CONTROL: LabAddress = { address: '127.0.0.1', port: 8081 };
 const LAB_FILE = join('config', 'lab.yaml');
@@ -116,7 +116,7 @@ async function call(service: string, options: CallOptions): Promise<void> {
   const { sip } = await labState(options.control);
   const results = await placeCalls(
     {
-      gateway: loopbackAddress(sip[0] ?? ''),
+      gateway: (await sipPlans(sip))[0] ?? { ...CONTROL, transport: 'udp' },
       service,
       caller: options.caller,
       count: options.count,
@@ -139,14 +139,12 @@ async function start(file: string, control: LabAddress): Promise<void> {
   const config = await loaded(file);
   const { labPlan } = await import('../lab/plan.js');
   const { Lab } = await import('../lab/lab.js');
-  const { readContact } = await import('../config/address.js');
   const plan = orStop(() => labPlan(config.network));
   const progress = new Progress();
-  const sip = config.sip.contacts.map(readContact).flatMap((contact) => contact ?? []);
   const lab = new Lab({
     file,
     plan,
-    sip: sip.map(({ host, port }) => ({ address: host, port })),
+    sip: await sipPlans(config.sip.contacts),
     engine: { address: config.sip.control.host, port: config.sip.control.port },
     admin: config.admin,
     control,
@@ -163,6 +161,19 @@ async function start(file: string, control: LabAddress): Promise<void> {
     await lab.start().finally(progress.done);
     print('noodroute ready');
   });
+}
+
+/** The addresses in a list of contacts, those over UDP first. */
+async function sipPlans(contacts: readonly string[]): Promise<readonly SipPlan[]> {
+  const { readContact } = await import('../config/address.js');
+  return contacts
+    .flatMap((text) => readContact(text) ?? [])
+    .map(({ host, port, transport }): SipPlan => ({
+      address: host,
+      port,
+      transport: transport === 'tcp' ? 'tcp' : 'udp',
+    }))
+    .toSorted((a, b) => b.transport.localeCompare(a.transport));
 }
 
 async function loaded(file: string): Promise<Config> {
@@ -185,7 +196,8 @@ function introduction(file: string, config: Config, plan: LabPlan, control: LabA
   const options = hostPort(control) === hostPort(CONTROL) ? '' : ` --control ${hostPort(control)}`;
   const trunks = plan.carriers.flatMap(({ name, trunks: all }) =>
     all.map(
-      ({ id, address, port, channels }) => `  ${id.padEnd(10)} ${address}:${port} UDP, ${channels} channels of ${name}`,
+      ({ id, address, port, transport, channels }) =>
+        `  ${id.padEnd(10)} ${address}:${port} ${transport.toUpperCase()}, ${channels} channels of ${name}`,
     ),
   );
   return [
