@@ -12,6 +12,7 @@ const SPEECH_FILE = join('config', 'lab', 'speech.wav');
 /** Progress is shown when the start takes longer than this. */
 const PROGRESS_AFTER_MS = 2_000;
 const MOST_CALLS = 10_000;
+const PARENT_EVERY_MS = 500;
 
 /** `noodroute lab`: the gateway with simulated carriers and answering points, and orders to a lab that runs. */
 export function labCommand(): Command {
@@ -237,7 +238,7 @@ class Progress {
   };
 }
 
-/** Ends everything with us: at a signal, or when nobody reads what we print. */
+/** Ends everything with us: at a signal, when nobody reads what we print, or when npm is gone. */
 function endWith(stop: () => Promise<void>): void {
   let stopping = false;
   const end = (): void => {
@@ -252,6 +253,19 @@ function endWith(stop: () => Promise<void>): void {
     process.on(signal, end);
   }
   process.stdout.on('error', end);
+  if (process.env['npm_lifecycle_event'] !== undefined) {
+    endWithParent(end);
+  }
+}
+
+/** Under npm a shell stands above us, which passes no signal on when npm is told to end. */
+function endWithParent(end: () => void): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) {
+      end();
+    }
+  }, PARENT_EVERY_MS).unref();
 }
 
 async function orFail(action: () => Promise<void>): Promise<void> {
