@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../domain/errors.js';
-import type { LabAddress, LabPlan } from '../lab/plan.js';
+import type { LabAddress, LabPlan, SipPlan } from '../lab/plan.js';
 
 const CONTROL: LabAddress = { address: '127.0.0.1', port: 8081 };
 const LAB_FILE = join('config', 'lab.yaml');
@@ -12,6 +12,7 @@ const SPEECH_FILE = join('config', 'lab', 'speech.wav');
 /** Progress is shown when the start takes longer than this. */
 const PROGRESS_AFTER_MS = 2_000;
 const MOST_CALLS = 10_000;
+const PARENT_EVERY_MS = 500;
 
 /** `noodroute lab`: the gateway with simulated carriers and answering points, and orders to a lab that runs. */
 export function labCommand(): Command {
@@ -116,7 +117,7 @@ async function call(service: string, options: CallOptions): Promise<void> {
   const { sip } = await labState(options.control);
   const results = await placeCalls(
     {
-      gateway: loopbackAddress(sip[0] ?? ''),
+      gateway: (await sipPlans(sip))[0] ?? { ...CONTROL, transport: 'udp' },
       service,
       caller: options.caller,
       count: options.count,
@@ -139,14 +140,12 @@ async function start(file: string, control: LabAddress): Promise<void> {
   const config = await loaded(file);
   const { labPlan } = await import('../lab/plan.js');
   const { Lab } = await import('../lab/lab.js');
-  const { readContact } = await import('../config/address.js');
   const plan = orStop(() => labPlan(config.network));
   const progress = new Progress();
-  const sip = config.sip.contacts.map(readContact).flatMap((contact) => contact ?? []);
   const lab = new Lab({
     file,
     plan,
-    sip: sip.map(({ host, port }) => ({ address: host, port })),
+    sip: await sipPlans(config.sip.contacts),
     engine: { address: config.sip.control.host, port: config.sip.control.port },
     admin: config.admin,
     control,
@@ -163,6 +162,19 @@ async function start(file: string, control: LabAddress): Promise<void> {
     await lab.start().finally(progress.done);
     print('noodroute ready');
   });
+}
+
+/** The addresses in a list of contacts, those over UDP first. */
+async function sipPlans(contacts: readonly string[]): Promise<readonly SipPlan[]> {
+  const { readContact } = await import('../config/address.js');
+  return contacts
+    .flatMap((text) => readContact(text) ?? [])
+    .map(({ host, port, transport }): SipPlan => ({
+      address: host,
+      port,
+      transport: transport === 'tcp' ? 'tcp' : 'udp',
+    }))
+    .toSorted((a, b) => b.transport.localeCompare(a.transport));
 }
 
 async function loaded(file: string): Promise<Config> {
@@ -185,7 +197,8 @@ function introduction(file: string, config: Config, plan: LabPlan, control: LabA
   const options = hostPort(control) === hostPort(CONTROL) ? '' : ` --control ${hostPort(control)}`;
   const trunks = plan.carriers.flatMap(({ name, trunks: all }) =>
     all.map(
-      ({ id, address, port, channels }) => `  ${id.padEnd(10)} ${address}:${port} UDP, ${channels} channels of ${name}`,
+      ({ id, address, port, transport, channels }) =>
+        `  ${id.padEnd(10)} ${address}:${port} ${transport.toUpperCase()}, ${channels} channels of ${name}`,
     ),
   );
   return [
@@ -225,7 +238,7 @@ class Progress {
   };
 }
 
-/** Ends everything with us: at a signal, or when nobody reads what we print. */
+/** Ends everything with us: at a signal, when nobody reads what we print, or when npm is gone. */
 function endWith(stop: () => Promise<void>): void {
   let stopping = false;
   const end = (): void => {
@@ -240,6 +253,19 @@ function endWith(stop: () => Promise<void>): void {
     process.on(signal, end);
   }
   process.stdout.on('error', end);
+  if (process.env['npm_lifecycle_event'] !== undefined) {
+    endWithParent(end);
+  }
+}
+
+/** Under npm a shell stands above us, which passes no signal on when npm is told to end. */
+function endWithParent(end: () => void): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) {
+      end();
+    }
+  }, PARENT_EVERY_MS).unref();
 }
 
 async function orFail(action: () => Promise<void>): Promise<void> {

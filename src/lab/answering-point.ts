@@ -3,6 +3,7 @@ import { Agent } from '../engine/agent/agent.js';
 import type { AgentDialog, DialogEvents } from '../engine/agent/dialog.js';
 import type { InviteServer } from '../engine/agent/invite-server.js';
 import { realClock, type EngineClock, type EngineTimer } from '../engine/clock.js';
+import { STANDARD_TIMERS, type TimerTable } from '../engine/timers.js';
 import type { IncomingRequest } from '../engine/transaction/incoming.js';
 import { parseReasons } from '../sip/reason.js';
 import { parseUri } from '../sip/uri.js';
@@ -24,6 +25,7 @@ export interface PointTools {
   readonly speech: Speech;
   readonly pacer: Pacer;
   readonly clock?: EngineClock;
+  readonly timers?: TimerTable;
   /** Told of each answer: the key of the call. */
   answered(callId: string): void;
 }
@@ -54,7 +56,7 @@ export class AnsweringPoint {
     const point = new AnsweringPoint(plan, tools);
     const { address, port } = plan;
     point.#agent = await Agent.open(
-      { contacts: [{ address, port }] },
+      { contacts: [{ address, port }], timers: tools.timers ?? STANDARD_TIMERS },
       {
         invite: (call) => {
           point.#invited(call);
@@ -171,21 +173,25 @@ class AnsweringCall {
   /** Rings, and answers in the end. */
   ring(): void {
     const { address, speech, pacer, clock } = this.#tools;
+    const rangAt = clock.now();
     this.#server.provisional(180, [], '');
     this.#events.rang();
-    const stream = RtpStream.open(address, speech, pacer);
-    stream.catch((error: unknown) => {
-      this.#end(messageOf(error));
-      this.#server.reject(500);
-    });
-    this.#timer = clock.setTimer(ANSWER_AFTER_MS, () => {
-      stream.then(
-        (opened) => {
-          this.#answer(opened);
-        },
-        () => undefined,
-      );
-    });
+    RtpStream.open(address, speech, pacer).then(
+      (stream) => {
+        this.#stream = stream;
+        const opening = clock.now() - rangAt;
+        this.#timer = clock.setTimer(Math.max(0, ANSWER_AFTER_MS - opening), () => {
+          this.#answer(stream);
+        });
+        if (this.#over) {
+          this.#release();
+        }
+      },
+      (error: unknown) => {
+        this.#server.reject(500);
+        this.#end(messageOf(error));
+      },
+    );
   }
 
   /** Ends without a word to the other side. */
@@ -194,10 +200,6 @@ class AnsweringCall {
   }
 
   #answer(stream: RtpStream): void {
-    if (this.#over) {
-      return stream.close();
-    }
-    this.#stream = stream;
     const session = new MediaSession(stream);
     const { headers, body } = this.#server.incoming.message;
     const offer = sdpOf(headers, body);
@@ -269,10 +271,14 @@ class AnsweringCall {
   #end(why: string): void {
     if (!this.#over) {
       this.#over = true;
-      this.#timer?.cancel();
-      this.#stream?.close();
+      this.#release();
       this.#events.over(why);
     }
+  }
+
+  #release(): void {
+    this.#timer?.cancel();
+    this.#stream?.close();
   }
 }
 

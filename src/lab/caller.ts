@@ -6,7 +6,7 @@ import { realClock } from '../engine/clock.js';
 import type { IncomingResponse } from '../engine/transaction/incoming.js';
 import { answerOutsideDialogs } from './carrier.js';
 import { MediaSession, SDP_TYPE, sdpOf } from './media.js';
-import type { LabAddress } from './plan.js';
+import type { LabAddress, SipPlan } from './plan.js';
 import { Pacer, RtpStream } from './rtp.js';
 import type { Speech } from './speech.js';
 import type { RtpCounts } from './state.js';
@@ -19,7 +19,7 @@ const FAREWELL_MS = 200;
 
 /** How calls are placed. */
 export interface CallerOptions {
-  readonly gateway: LabAddress;
+  readonly gateway: SipPlan;
   /** What is dialled: `112`, `0900-8844`, or a whole URI such as `urn:service:sos`. */
   readonly service: string;
   readonly caller: string;
@@ -50,7 +50,7 @@ export async function placeCalls(
   over: (result: CallResult) => void,
 ): Promise<readonly CallResult[]> {
   const agent = await Agent.open(
-    { contacts: [{ address: HOME, port: 0 }] },
+    { contacts: [{ address: HOME, port: 0, transport: options.gateway.transport }] },
     {
       invite: (call) => {
         call.reject(486);
@@ -111,7 +111,7 @@ class OutgoingCall {
       headers: [{ name: 'From', value: `<sip:${caller}@${HOME}>` }, SDP_TYPE],
       body: this.#session.offer(),
     };
-    this.#client = agent.invite(request, `sip:${gateway.address}:${gateway.port}`, {
+    this.#client = agent.invite(request, `sip:${gateway.address}:${gateway.port};transport=${gateway.transport}`, {
       provisional: ({ message }) => {
         this.#ringingAfterMs ??= message.status === 100 ? undefined : this.#now();
       },

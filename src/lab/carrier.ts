@@ -1,7 +1,7 @@
 import { Agent, type NewRequest } from '../engine/agent/agent.js';
 import type { InviteServer } from '../engine/agent/invite-server.js';
 import type { RequestServer } from '../engine/agent/request-server.js';
-import { STANDARD_TIMERS } from '../engine/timers.js';
+import { STANDARD_TIMERS, type TimerTable } from '../engine/timers.js';
 import { header, withoutHeader, type Header } from '../sip/headers.js';
 import { parseNameAddr, printNameAddr } from '../sip/name-addr.js';
 import { parseUri } from '../sip/uri.js';
@@ -21,7 +21,14 @@ const BESIDE_THE_VOICE = ['P-Asserted-Identity', 'Remote-Party-ID', 'Privacy', '
 const AUDIT_EVERY_MS = 30_000;
 
 /** A swallowed INVITE stays silent for longer than any caller waits. */
-const PATIENT_TIMERS = { ...STANDARD_TIMERS, silentApplication: 3_600_000 };
+const SILENT_MS = 3_600_000;
+
+/** How a carrier is opened. */
+export interface CarrierOptions {
+  /** By trunk, for those that are not clear. */
+  readonly faults?: Readonly<Record<string, Fault>>;
+  readonly timers?: TimerTable;
+}
 
 /** A simulated carrier: a back-to-back user agent for each trunk, and a core that reaches the answering points. */
 export class Carrier {
@@ -31,10 +38,10 @@ export class Carrier {
   readonly #trunks: readonly CarrierTrunk[];
   readonly #auditor: NodeJS.Timeout;
 
-  private constructor(plan: CarrierPlan, core: Agent) {
+  private constructor(plan: CarrierPlan, core: Agent, timers: TimerTable) {
     this.#plan = plan;
     this.#core = core;
-    this.#trunks = plan.trunks.map((trunk) => new CarrierTrunk(trunk, core, this.#recent));
+    this.#trunks = plan.trunks.map((trunk) => new CarrierTrunk(trunk, core, timers, this.#recent));
     this.#auditor = setInterval(() => {
       this.#trunks.forEach((trunk) => {
         trunk.audit();
@@ -45,14 +52,14 @@ export class Carrier {
   /**
    * Opens the carrier.
    *
-   * @param faults by trunk, for those that are not clear.
    * @throws with `code` EADDRINUSE, `address` and `port` when another program has one of the addresses.
    */
-  static async open(plan: CarrierPlan, faults: Readonly<Record<string, Fault>> = {}): Promise<Carrier> {
+  static async open(plan: CarrierPlan, options: CarrierOptions = {}): Promise<Carrier> {
+    const { faults = {}, timers = STANDARD_TIMERS } = options;
     let carrier: Carrier | undefined;
     const filter = new FaultFilter(() => (carrier?.isGone === true ? 'blackhole' : 'clear'));
-    const core = await openCore(plan, filter);
-    carrier = new Carrier(plan, core);
+    const core = await openCore(plan, filter, timers);
+    carrier = new Carrier(plan, core, timers);
     for (const trunk of carrier.#trunks) {
       await trunk.setFault(faults[trunk.id] ?? 'clear');
     }
@@ -111,10 +118,10 @@ export function answerOutsideDialogs(request: RequestServer): void {
   request.respond(request.incoming.message.method === 'OPTIONS' ? 200 : 405, [ALLOWED]);
 }
 
-async function openCore(plan: CarrierPlan, filter: FaultFilter): Promise<Agent> {
+async function openCore(plan: CarrierPlan, filter: FaultFilter, timers: TimerTable): Promise<Agent> {
   const address = plan.trunks[0]?.address ?? '127.0.0.1';
   return Agent.open(
-    { contacts: [{ address, port: 0 }], filter },
+    { contacts: [{ address, port: 0 }], filter, timers },
     {
       invite: (call) => {
         call.reject(403);
@@ -129,6 +136,7 @@ class CarrierTrunk {
   readonly id: string;
   readonly #plan: TrunkPlan;
   readonly #core: Agent;
+  readonly #timers: TimerTable;
   readonly #recent: RecentEvents;
   readonly #filter = new FaultFilter(() => this.#fault);
   readonly #counts: CallCounts = { invites: 0, rung: 0, answered: 0, failed: 0, cancelled: 0 };
@@ -138,10 +146,11 @@ class CarrierTrunk {
   #fault: Fault = 'clear';
   #agent: Agent | undefined;
 
-  constructor(plan: TrunkPlan, core: Agent, recent: RecentEvents) {
+  constructor(plan: TrunkPlan, core: Agent, timers: TimerTable, recent: RecentEvents) {
     this.id = plan.id;
     this.#plan = plan;
     this.#core = core;
+    this.#timers = { ...timers, silentApplication: SILENT_MS };
     this.#recent = recent;
   }
 
@@ -202,9 +211,9 @@ class CarrierTrunk {
   }
 
   async #open(): Promise<Agent> {
-    const { address, port } = this.#plan;
+    const { address, port, transport } = this.#plan;
     return Agent.open(
-      { contacts: [{ address, port }], filter: this.#filter, timers: PATIENT_TIMERS },
+      { contacts: [{ address, port, transport }], filter: this.#filter, timers: this.#timers },
       {
         invite: (call) => {
           this.#invited(call);

@@ -10,10 +10,10 @@ import type { Fault } from './faults.js';
 import { callLine, changeLines } from './lines.js';
 import type { ProcessMessage, StartOrder } from './messages.js';
 import { give } from './orders.js';
-import type { CarrierPlan, LabAddress, LabPlan } from './plan.js';
+import type { CarrierPlan, LabAddress, LabPlan, SipPlan } from './plan.js';
 import { explainTaken, findTaken, type Endpoint } from './ports.js';
 import { gatewayComplaint } from './log-line.js';
-import { LabStartError, Supervised } from './supervised.js';
+import { LabStartError, READY_WITHIN_MS, Supervised } from './supervised.js';
 import type { CarrierState, LabState, PointState } from './state.js';
 
 /** What the lab is made of. */
@@ -22,7 +22,7 @@ export interface LabOptions {
   readonly file: string;
   readonly plan: LabPlan;
   /** Where the gateway takes calls. */
-  readonly sip: readonly LabAddress[];
+  readonly sip: readonly SipPlan[];
   /** Where the gateway's embedded engine waits for it. */
   readonly engine: LabAddress;
   readonly admin: LabAddress;
@@ -150,7 +150,7 @@ export class Lab implements Controlled {
       ...plan.carriers.map(async (each) => this.#carrierState(each)),
     ]);
     return {
-      sip: sip.map(hostPort),
+      sip: sip.map((each) => `sip:${hostPort(each)};transport=${each.transport}`),
       admin: `http://${hostPort(admin)}`,
       gateway: this.#gateway.state,
       carriers: carriers.flatMap((each) => each ?? []),
@@ -177,14 +177,21 @@ export class Lab implements Controlled {
   #endpoints(): readonly Endpoint[] {
     const { file, sip, engine, admin, control, plan } = this.#options;
     const otherwise = `use a lab file with other addresses than ${file} (--config)`;
-    const udp = (where: LabAddress, what: string): Endpoint => ({ ...where, what, protocol: 'UDP', otherwise });
-    const tcp = (where: LabAddress, what: string): Endpoint => ({ ...where, what, protocol: 'TCP', otherwise });
+    const tcp = ({ address, port }: LabAddress, what: string): Endpoint => ({
+      address,
+      port,
+      what,
+      protocol: 'TCP',
+      otherwise,
+    });
+    const udp = (where: LabAddress, what: string): Endpoint => ({ ...tcp(where, what), protocol: 'UDP' });
+    const either = (where: SipPlan, what: string): Endpoint => (where.transport === 'tcp' ? tcp : udp)(where, what);
     return [
       controlEndpoint(control),
-      ...sip.map((each) => udp(each, 'SIP of the gateway')),
+      ...sip.map((each) => either(each, 'SIP of the gateway')),
       tcp(admin, 'admin interface of the gateway'),
       tcp(engine, 'control of the SIP engine'),
-      ...plan.carriers.flatMap(({ trunks }) => trunks.map((trunk) => udp(trunk, `trunk ${trunk.id}`))),
+      ...plan.carriers.flatMap(({ trunks }) => trunks.map((trunk) => either(trunk, `trunk ${trunk.id}`))),
       ...plan.points.map((point) => udp(point, `answering point ${point.id}`)),
     ];
   }
@@ -213,7 +220,7 @@ export class Lab implements Controlled {
         child.on('message', (message: ProcessMessage) => {
           this.#heard(message);
         });
-        await give(child, { type: 'start', start: start() });
+        await give(child, { type: 'start', start: start() }, READY_WITHIN_MS);
       },
     });
   }

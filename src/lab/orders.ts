@@ -11,7 +11,7 @@ let lastId = 0;
  *
  * @throws when the process is gone, says that it failed, or does not reply.
  */
-export async function give(child: ChildProcess, order: Order): Promise<Reply> {
+export async function give(child: ChildProcess, order: Order, withinMs = REPLY_WITHIN_MS): Promise<Reply> {
   lastId += 1;
   const message: OrderMessage = { id: lastId, order };
   return new Promise((resolve, reject) => {
@@ -35,7 +35,7 @@ export async function give(child: ChildProcess, order: Order): Promise<Reply> {
     };
     const timer = setTimeout(() => {
       finish(new Error('the process does not reply'));
-    }, REPLY_WITHIN_MS);
+    }, withinMs);
     child.on('message', hear);
     child.once('exit', gone);
     child.send(message, (error) => {

@@ -7,6 +7,11 @@ export interface LabAddress {
   readonly port: number;
 }
 
+/** An address for SIP. */
+export interface SipPlan extends LabAddress {
+  readonly transport: 'udp' | 'tcp';
+}
+
 /** An answering point that rings when its numbers are dialled on a trunk. */
 export interface PointPlan extends LabAddress {
   readonly id: string;
@@ -20,7 +25,7 @@ export interface NumberPlan {
 }
 
 /** A trunk of a simulated carrier. */
-export interface TrunkPlan extends LabAddress {
+export interface TrunkPlan extends SipPlan {
   readonly id: string;
   readonly channels: number;
   /** A mobile network shows the number of its SIM in place of the caller's, and carries nothing beside the voice. */
@@ -55,13 +60,17 @@ const BLOCKS = 256;
  * Derives the simulated carriers and answering points from the network that the gateway is given: each carrier with the
  * addresses and channels of its trunks, each destination on an address of its own.
  *
- * @throws LabPlanError when a trunk is not on a loopback address.
+ * @throws LabPlanError when a trunk is not on a loopback address, or speaks TLS.
  */
 export function labPlan(network: Network): LabPlan {
   const trunks = [...network.trunks.values()];
   const outside = trunks.find(({ address }) => !isLoopback(address.host));
   if (outside !== undefined) {
     throw new LabPlanError(`trunk ${outside.id} is at ${outside.address.host}: the lab uses loopback addresses only`);
+  }
+  const secured = trunks.find(({ address }) => address.transport === 'tls');
+  if (secured !== undefined) {
+    throw new LabPlanError(`trunk ${secured.id} speaks TLS: the lab's carriers speak UDP and TCP only`);
   }
   const points = planPoints(network, trunks);
   return {
@@ -116,6 +125,7 @@ function planTrunk(trunk: Trunk, network: Network, points: ReadonlyMap<Destinati
     id: trunk.id,
     address: trunk.address.host,
     port: trunk.address.port,
+    transport: trunk.address.transport === 'tcp' ? 'tcp' : 'udp',
     channels: trunk.channels,
     hidesCaller: trunk.kind === 'mobile',
     numbers: numbersOf(trunk.id, network, points),

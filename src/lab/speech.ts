@@ -12,7 +12,8 @@ export type Speech = Readonly<Record<Codec, Buffer>>;
 const A_SEGMENTS = [0x1f, 0x3f, 0x7f, 0xff, 0x1ff, 0x3ff, 0x7ff, 0xfff];
 const MU_SEGMENTS = [0x3f, 0x7f, 0xff, 0x1ff, 0x3ff, 0x7ff, 0xfff, 0x1fff];
 const MU_BIAS = 33;
-const MU_CLIP = 8159;
+/** The largest magnitude that has a code, with the bias. */
+const MU_CLIP = 8191 - MU_BIAS;
 
 const tables = { PCMA: encodingTable(toALaw), PCMU: encodingTable(toMuLaw) };
 

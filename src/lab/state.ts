@@ -91,7 +91,7 @@ export interface ProcessState {
 
 /** The whole lab. */
 export interface LabState {
-  /** `address:port` where calls are taken. */
+  /** Where calls are taken: `sip:127.0.0.1:5060;transport=udp`. */
   readonly sip: readonly string[];
   readonly admin: string;
   readonly gateway: ProcessState;

@@ -45,7 +45,7 @@ async function startRole(start: StartOrder): Promise<Role> {
 
 async function carrierRole({ plan, faults }: StartOrder & { readonly role: 'carrier' }): Promise<Role> {
   process.title = `noodroute lab carrier ${plan.id}`;
-  const carrier = await Carrier.open(plan, faults);
+  const carrier = await Carrier.open(plan, { faults });
   return {
     order: async (order) => {
       if (order.type === 'fault') {
