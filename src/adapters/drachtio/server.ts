@@ -66,6 +66,10 @@ export class DrachtioServer implements SipServer {
     return this.#connection.connected;
   }
 
+  get reportsTrying(): boolean {
+    return this.#connection.isEmbeddedEngine;
+  }
+
   /** Connects, and connects again whenever the connection drops, until `close()`. */
   connect(options: DrachtioOptions): void {
     this.#srf.on('connect', (error: unknown, _hostports: unknown, version: unknown) => {
