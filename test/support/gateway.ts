@@ -63,7 +63,10 @@ export async function startGateway(site: TestSite): Promise<TestGateway> {
     child.kill('SIGKILL');
   };
   process.once('exit', endWithTest);
-  await ready(child, log);
+  await ready(child, log).catch(async (error: unknown) => {
+    await drachtio?.stop();
+    throw error;
+  });
   const get = async <T>(path: string): Promise<T> => {
     const response = await fetch(`http://${site.host}:8080${path}`, { signal: AbortSignal.timeout(5_000) });
     return (await response.json()) as T;
