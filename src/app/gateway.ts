@@ -36,7 +36,7 @@ export class Gateway {
     this.#log = log;
     this.#journal = new MemoryJournal(log);
     this.#server = new DrachtioServer(clock, log);
-    this.#keeper = new HealthKeeper(config.network, clock, this.#journal, log);
+    this.#keeper = new HealthKeeper(config.network, clock, this.#journal, log, this.#server);
     this.#prober = new Prober(config.network.trunks.values(), this.#keeper, this.#server, clock, random, log);
     this.#desk = new Desk({
       server: this.#server,

@@ -9,9 +9,11 @@ import { between, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
-import type { Source } from '../ports/sip-server.js';
+import type { SipServer, Source } from '../ports/sip-server.js';
 import { candidatesFor } from '../routing/candidates.js';
+import { withoutTrying } from '../routing/deadlines.js';
 import { buildPlans, plan, type Plans } from '../routing/planner.js';
+import { FirstAnswers } from './first-answers.js';
 import { ingressTable, type IngressTable } from './ingress-table.js';
 
 /** Time alone may bring a trunk back; the book is asked at least so often. */
@@ -23,6 +25,8 @@ export class HealthKeeper implements Dispatcher {
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #log: Log;
+  readonly #server: Pick<SipServer, 'reportsTrying'>;
+  readonly #firstAnswers = new FirstAnswers();
   readonly #book: HealthBook;
   readonly #ingresses: IngressTable;
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
@@ -30,8 +34,9 @@ export class HealthKeeper implements Dispatcher {
   #turn = 0;
   #timer: Timer | undefined;
 
-  constructor(network: Network, clock: Clock, journal: Journal, log: Log) {
+  constructor(network: Network, clock: Clock, journal: Journal, log: Log, server: Pick<SipServer, 'reportsTrying'>) {
     this.#network = network;
+    this.#server = server;
     this.#clock = clock;
     this.#journal = journal;
     this.#log = log;
@@ -66,7 +71,8 @@ export class HealthKeeper implements Dispatcher {
     const now = this.#clock.now();
     const canaryAllowed = (trunk: TrunkId): boolean => this.#book.admitsCanary(trunk, service.id, now);
     this.#turn += 1;
-    return plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed });
+    const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed });
+    return this.#server.reportsTrying ? attempts : attempts.map((attempt) => this.#withoutTrying(attempt));
   }
 
   ingressOf(source: Source): Ingress | undefined {
@@ -100,6 +106,9 @@ export class HealthKeeper implements Dispatcher {
   }
 
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void {
+    if (!this.#server.reportsTrying) {
+      this.#firstAnswers.learn(attempt, outcome);
+    }
     this.record(attempt.planned.trunk.id, { type: 'attempt', service: service.id, outcome });
   }
 
@@ -110,6 +119,11 @@ export class HealthKeeper implements Dispatcher {
   /** Takes a piece of evidence, and acts on what it changes. */
   record(trunk: TrunkId, evidence: Evidence): void {
     this.#changed(this.#book.record(trunk, evidence, this.#clock.now()));
+  }
+
+  #withoutTrying(attempt: PlannedAttempt): PlannedAttempt {
+    const firstProvisional = this.#firstAnswers.of(attempt.trunk.id);
+    return { ...attempt, deadlines: withoutTrying(attempt.deadlines, firstProvisional) };
   }
 
   #changed(changes: readonly HealthChange[]): void {

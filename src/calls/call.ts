@@ -81,6 +81,8 @@ export type CallEvent =
   | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness }
   /** A canary is later than a healthy trunk would be. */
   | { readonly type: 'blame-due'; readonly attempt: AttemptId; readonly which: 'silence' | 'progress' }
+  /** Nothing was heard of an attempt for so long that quick probes are to tell silent from slow. */
+  | { readonly type: 'doubt-due'; readonly attempt: AttemptId }
   | { readonly type: 'ring-due' }
   | { readonly type: 'last-chance-over' }
   | { readonly type: 'trunk-gone'; readonly trunk: TrunkId }

@@ -192,19 +192,24 @@ export class CallSession {
   }
 
   #startAttempt(attempt: Attempt): void {
-    const { deadlines } = attempt.planned;
     const { request } = this.subject.incoming;
     const { service, callId } = this.subject;
     const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
     this.#ports.attemptStarted(attempt, this, invite);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
     this.#legs.set(attempt.id, { leg });
-    this.#after(deadlines.silence, { type: 'deadline', attempt: attempt.id, which: 'silence' });
-    this.#after(deadlines.progress, { type: 'deadline', attempt: attempt.id, which: 'progress' });
-    if (attempt.planned.role === 'canary') {
-      const patience = coldDeadlines(attempt.planned.trunk.kind);
-      this.#after(patience.silence, { type: 'blame-due', attempt: attempt.id, which: 'silence' });
-      this.#after(patience.progress, { type: 'blame-due', attempt: attempt.id, which: 'progress' });
+    this.#armDeadlines(attempt);
+  }
+
+  #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt): void {
+    this.#after(deadlines.silence, { type: 'deadline', attempt: id, which: 'silence' });
+    this.#after(deadlines.progress, { type: 'deadline', attempt: id, which: 'progress' });
+    this.#after(deadlines.doubt, { type: 'doubt-due', attempt: id });
+    if (role === 'canary') {
+      const patience = coldDeadlines(trunk.kind);
+      const silence = deadlines.doubt === undefined ? patience.silence : undefined;
+      this.#after(silence, { type: 'blame-due', attempt: id, which: 'silence' });
+      this.#after(patience.progress, { type: 'blame-due', attempt: id, which: 'progress' });
     }
   }
 
@@ -362,10 +367,13 @@ export class CallSession {
     }
   }
 
-  #after(delay: Milliseconds, event: CallEvent): void {
-    this.#later(delay, () => {
-      this.#dispatch(event);
-    });
+  /** Without a delay the event never comes. */
+  #after(delay: Milliseconds | undefined, event: CallEvent): void {
+    if (delay !== undefined) {
+      this.#later(delay, () => {
+        this.#dispatch(event);
+      });
+    }
   }
 
   #later(delay: Milliseconds, action: () => void): void {

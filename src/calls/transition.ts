@@ -139,6 +139,8 @@ function apply(draft: Draft, event: CallEvent): void {
       return onDeadline(draft, event.attempt, event.which);
     case 'blame-due':
       return onBlameDue(draft, event.attempt, event.which);
+    case 'doubt-due':
+      return onDoubtDue(draft, event.attempt);
     case 'ring-due':
       return ring(draft);
     case 'last-chance-over':
@@ -263,11 +265,24 @@ function hasMissed({ state }: Attempt, which: Lateness): boolean {
   return state.phase === 'silent' || (state.phase === 'trying' && which === 'progress');
 }
 
+/** The attempt stays as it is: the probes decide, and the progress deadline does where they are answered. */
+function onDoubtDue(draft: Draft, id: AttemptId): void {
+  if (draft.find(id)?.state.phase === 'silent') {
+    draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'unheard' } });
+  }
+}
+
 function blame(draft: Draft, attempt: Attempt): void {
-  const which = attempt.state.phase === 'silent' ? 'silence' : 'progress';
-  const verdict = judge({ service: draft.call.class, origin: 'deadline', which });
+  const verdict = judge({ service: draft.call.class, origin: 'deadline', which: whatIsMissing(attempt) });
   draft.update(attempt.id, { missed: verdict });
   draft.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'failed', verdict } });
+}
+
+function whatIsMissing({ state, planned }: Attempt): 'silence' | 'progress' | 'unheard' {
+  if (state.phase !== 'silent') {
+    return 'progress';
+  }
+  return planned.deadlines.doubt === undefined ? 'silence' : 'unheard';
 }
 
 /**

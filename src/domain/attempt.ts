@@ -6,10 +6,15 @@ export type AttemptRole = 'normal' | 'canary' | 'panic';
 
 /** How long an attempt may go without an answer of any kind, and without trusted progress. */
 export interface Deadlines {
-  /** From the INVITE to any response. */
-  readonly silence: Milliseconds;
+  /** From the INVITE to any response that reaches us. Undefined where it would not tell silent from slow. */
+  readonly silence: Milliseconds | undefined;
   /** From the INVITE to trusted progress. */
   readonly progress: Milliseconds;
+  /**
+   * Given only where the SIP server keeps 100 Trying to itself, so that silent and slow look the same: an attempt of which
+   * nothing was heard so long after its INVITE starts the quick probes, which tell.
+   */
+  readonly doubt?: Milliseconds;
 }
 
 /** One line of a plan: what to try, and when it is late. */

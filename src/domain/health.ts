@@ -18,6 +18,8 @@ export type ProbeOutcome =
 export type AttemptOutcome =
   | { readonly kind: 'answered' }
   | { readonly kind: 'progressed' }
+  /** Nothing was heard yet, and it may be silent or slow. Counts for nothing, but starts the quick probes. */
+  | { readonly kind: 'unheard' }
   | { readonly kind: 'failed'; readonly verdict: Verdict };
 
 /** Anything that may change a health state. Each kind has its own weight and its own way of being cleared. */

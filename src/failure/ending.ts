@@ -25,11 +25,14 @@ export interface LocalEnding {
   readonly sawProvisional: boolean;
 }
 
-/** A deadline of ours passed: nothing came back, or no trusted progress. */
+/**
+ * A deadline of ours passed: nothing came back, or no trusted progress. `unheard` where the SIP server keeps 100 Trying to
+ * itself, so that nobody knows which of the two it was.
+ */
 export interface DeadlineEnding {
   readonly service: ServiceClass;
   readonly origin: 'deadline';
-  readonly which: 'silence' | 'progress';
+  readonly which: 'silence' | 'progress' | 'unheard';
 }
 
 /** We gave the attempt up: another won, or the caller hung up. */

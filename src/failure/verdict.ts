@@ -47,6 +47,7 @@ const stalled: Verdict = {
   next: 'next',
   reason: '100 Trying, then nothing',
 };
+const unheard: Verdict = { ...stalled, fault: 'unknown', reason: 'no sign of ringing in time' };
 const refused: Verdict = {
   fault: 'trunk',
   kind: 'refused',
@@ -87,7 +88,14 @@ const cameBack: Verdict = {
 };
 
 function judgeDeadline(ending: DeadlineEnding): Verdict {
-  return ending.which === 'silence' ? silent : stalled;
+  switch (ending.which) {
+    case 'silence':
+      return silent;
+    case 'progress':
+      return stalled;
+    case 'unheard':
+      return unheard;
+  }
 }
 
 function judgeLocal(ending: LocalEnding): Verdict {

@@ -87,9 +87,9 @@ export function condemns(input: Input, settings: HealthSettings): boolean {
   return (input.type === 'drill' && !input.reachedFarEnd) || (input.type === 'media' && input.outcome === 'mute');
 }
 
-/** The end of an attempt; ringing is not the end. */
+/** The end of an attempt; ringing is not the end, nor is waiting for it. */
 export function isOutcome(input: Input): boolean {
-  return input.type === 'attempt' && input.outcome.kind !== 'progressed';
+  return input.type === 'attempt' && (input.outcome.kind === 'answered' || input.outcome.kind === 'failed');
 }
 
 /** An answered call, or a drill that got through. */

@@ -15,7 +15,7 @@ export interface ProbeLedger {
   /** Whether the last probe was refused. */
   readonly refused: boolean;
   readonly lastAt: Instant | undefined;
-  /** Since when a call or a probe found no one there and no probe has been answered. It starts the quick probes. */
+  /** Since when a call or a probe found, or may have found, no one there and no probe has been answered. It starts the quick probes. */
   readonly doubtSince: Instant | undefined;
   readonly roundTrip: RoundTrip | undefined;
 }
@@ -129,6 +129,8 @@ function writeAttempt(ledgers: Ledgers, outcome: AttemptOutcome, now: Instant, s
       return reached(ledgers, now);
     case 'progressed':
       return progressed(ledgers, now, settings);
+    case 'unheard':
+      return { ...ledgers, probe: { ...ledgers.probe, doubtSince: ledgers.probe.doubtSince ?? now } };
     case 'failed':
       return failed(ledgers, outcome.verdict, now, settings);
   }

@@ -163,6 +163,8 @@ export interface SipServer {
   onRequest(handler: (request: IncomingRequest) => void): void;
   /** True while the control connection is up and authenticated. */
   readonly connected: boolean;
+  /** Whether 100 Trying reaches us, so that "nothing came back" and "100, then nothing" can be told apart. */
+  readonly reportsTrying: boolean;
   invite(request: InviteRequest, events: CalleeEvents): CalleeLeg;
   /** Sends one OPTIONS and waits at most `timeout` for any response. */
   probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer>;

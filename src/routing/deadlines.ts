@@ -1,6 +1,7 @@
 import type { Deadlines } from '../domain/attempt.js';
 import type { TrunkKind } from '../domain/network.js';
 import { type Milliseconds, ms } from '../domain/time.js';
+import { lateAfter, type RoundTrip } from '../health/round-trip.js';
 
 /** A deadline with nothing learned, and the bounds of what may be learned (DESIGN 4.3). */
 interface DeadlineRange {
@@ -31,6 +32,36 @@ export function coldDeadlines(kind: TrunkKind): Deadlines {
  */
 export function canaryDeadlines(kind: TrunkKind): Deadlines {
   return kind === 'mobile' ? cold.mobile : tight;
+}
+
+/** Where the SIP server keeps 100 Trying to itself (drachtio-server; DESIGN 6). */
+const hidden = {
+  /** Such a server resends after 1.0 s at the earliest: a lost packet must not look like silence. */
+  floor: ms(1_200),
+  /** A trunk that usually takes longer to its first 101-199 has no silence deadline. */
+  slow: ms(1_000),
+  /** A learned time is used after this many calls. */
+  samplesToTrust: 5,
+  /** Three quick probes, each given 500 ms, leave a dead trunk 1.2 s after the INVITE. */
+  doubt: ms(500),
+} as const;
+
+/**
+ * The same deadlines on a SIP server that keeps 100 Trying to itself: a silence deadline only where the trunk is known to
+ * ring soon, elsewhere the progress deadline alone; quick probes tell silent from slow before that.
+ *
+ * @param firstProvisional the time from INVITE to the first 101-199 of the trunk, as far as it was learned.
+ */
+export function withoutTrying(usual: Deadlines, firstProvisional: RoundTrip | undefined): Deadlines {
+  const silence = soonRinging(firstProvisional)
+    ? ms(Math.min(silenceRange.ceiling, Math.max(hidden.floor, lateAfter(firstProvisional))))
+    : undefined;
+  const isFirst = silence !== undefined && silence < usual.progress;
+  return { silence: isFirst ? silence : undefined, progress: usual.progress, doubt: hidden.doubt };
+}
+
+function soonRinging(learned: RoundTrip | undefined): learned is RoundTrip {
+  return learned !== undefined && learned.samples >= hidden.samplesToTrust && learned.smoothed < hidden.slow;
 }
 
 const cold: Readonly<Record<TrunkKind, Deadlines>> = {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { usesDrachtio } from '../support/drachtio-server.js';
 import { startGateway, type TestGateway } from '../support/gateway.js';
 import { startRawPeer, valueOf, type RawBehaviour, type RawPeer } from '../support/raw-peer.js';
 import { until } from '../support/until.js';
@@ -78,9 +79,11 @@ function isInvite(text: string): boolean {
 }
 
 t.test('a 112 call crosses the gateway byte for byte, in both directions', async (t) => {
-  const binary = `--b 1\r\nContent-Type: application/sdp\r\n\r\n${OFFER}\r\n--b 1\r\nContent-Type: application/x-msd\r\nContent-ID: <msd@x>\r\n\r\n\x00\xff\xfe\r\n\r\n#\xc3\xa9\r\n--b 1--\r\n`;
+  // drachtio-server refuses a body with a zero byte, and writes Content-Type anew, without blanks (docs/engines.md).
+  const [zero, blank] = usesDrachtio ? ['\x01', ''] : ['\x00', ' '];
+  const binary = `--b 1\r\nContent-Type: application/sdp\r\n\r\n${OFFER}\r\n--b 1\r\nContent-Type: application/x-msd\r\nContent-ID: <msd@x>\r\n\r\n${zero}\xff\xfe\r\n\r\n#\xc3\xa9\r\n--b 1--\r\n`;
   const said = [
-    'Content-Type: multipart/mixed; boundary="b 1"',
+    `Content-Type: multipart/mixed;${blank}boundary="b 1"`,
     'P-Asserted-Identity: "Jans\xc3\xa9n, J" <sip:+31612345678@kpn>',
     'P-Asserted-Identity: <tel:+31612345678>',
     'Geolocation: <cid:here@x>',
@@ -99,7 +102,8 @@ t.test('a 112 call crosses the gateway byte for byte, in both directions', async
       peer.respond(text, '200 OK', back, `${ANSWER}a=x:\xff\r\n`);
     }
   };
-  await withPeers({ kpn: answer }, async ({ caller, kpn }) => {
+  await withPeers({ kpn: answer }, async ({ caller, kpn, gateway }) => {
+    t.comment(`SIP server: ${gateway.server}`);
     caller.send(request('INVITE', 'bytes', said, binary), 5060, HOST);
     const answered = await response(caller, 200);
     const [sent = ''] = kpn.requests('INVITE');

@@ -26,6 +26,8 @@ export class FakeControl {
   #socket: Socket | undefined;
   #unread = '';
   #transactions = 0;
+  /** Makes the server take what the application hands over, and say nothing. */
+  mute = false;
   /** Makes the server refuse what the application hands over. */
   refuse: (handed: Handed) => string | undefined = () => undefined;
 
@@ -111,7 +113,9 @@ export class FakeControl {
     }
     const handed = { txnId, dialogId, route, text: message.slice(lineEnd + 2) };
     this.#handed.push(handed);
-    this.#send(`response|${id}|${this.#reply(handed)}`);
+    if (!this.mute) {
+      this.#send(`response|${id}|${this.#reply(handed)}`);
+    }
     for (const resolve of this.#waiting) {
       resolve();
     }

@@ -175,6 +175,7 @@ export function inDialog(
 /** A SIP server without a network: the test plays the callers and the trunks. */
 export class FakeSipServer implements SipServer {
   connected = true;
+  reportsTrying = true;
   readonly callees: FakeCallee[] = [];
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CallReport } from '../../src/domain/call-report.js';
+import { startDrachtio, usesDrachtio } from './drachtio-server.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const SECRET = 'only-for-tests';
 
 /** A trunk of a test site. Each carrier has its own core, so trunks of two carriers are independent. */
 export interface TestTrunk {
@@ -29,9 +31,12 @@ export interface TestSite {
 
 /** A running gateway with its embedded engine, or with the drachtio-server that the environment names. */
 export interface TestGateway {
+  /** Which SIP server carries its calls. Some promises differ (`docs/engines.md`). */
+  readonly server: 'embedded engine' | 'drachtio-server';
   readonly sip: string;
   calls(): Promise<readonly CallReport[]>;
   health(): Promise<unknown>;
+  /** `engine` is what is open in the embedded engine; drachtio-server does not tell. */
   stats(): Promise<{ readonly openCalls: number; readonly dialogs: number; readonly engine?: EngineCounts }>;
   /** What the gateway logged so far. */
   log(): string;
@@ -47,29 +52,36 @@ interface EngineCounts {
 export async function startGateway(site: TestSite): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-site-'));
   writeSite(folder, site);
+  const drachtio = usesDrachtio ? await startDrachtio({ host: site.host, secret: SECRET, folder }) : undefined;
   const child = spawn(process.execPath, [MAIN, 'lab-gateway', join(folder, 'site.yaml')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // It ends with the test process at the latest, because it watches the channel.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const log: string[] = [];
-  child.stderr.on('data', (data: Buffer) => log.push(data.toString('utf8')));
+  child.stderr?.on('data', (data: Buffer) => log.push(data.toString('utf8')));
   const endWithTest = (): void => {
     child.kill('SIGKILL');
   };
   process.once('exit', endWithTest);
-  await ready(child, log);
+  await ready(child, log).catch(async (error: unknown) => {
+    await drachtio?.stop();
+    throw error;
+  });
   const get = async <T>(path: string): Promise<T> => {
     const response = await fetch(`http://${site.host}:8080${path}`, { signal: AbortSignal.timeout(5_000) });
     return (await response.json()) as T;
   };
   return {
+    server: drachtio === undefined ? 'embedded engine' : 'drachtio-server',
     sip: `${site.host}:5060`,
     calls: async () => get('/calls'),
     health: async () => get('/health'),
     stats: async () => get('/stats'),
-    log: () => log.join(''),
+    log: () => log.join('') + (drachtio?.log() ?? ''),
     stop: async () => {
       process.removeListener('exit', endWithTest);
       await stop(child);
+      await drachtio?.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -118,12 +130,14 @@ lab: true
 dialplan: dialplan.yaml
 inventory: inventory.yaml
 sip:
+  engine: ${usesDrachtio ? 'drachtio' : 'embedded'}
   contacts: [sip:${site.host}:5060;transport=udp]
-  control: { host: ${site.host}, port: 9022 }
+  control: { host: ${site.host}, port: 9022, secretFile: secret }
 admin: { address: ${site.host}, port: 8080 }
 log: { level: info }
 `,
   );
+  writeFileSync(join(folder, 'secret'), `${SECRET}\n`);
   writeFileSync(
     join(folder, 'dialplan.yaml'),
     `numbering: { countryCode: 31, internationalPrefix: 00, nationalPrefix: 0 }

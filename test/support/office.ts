@@ -31,7 +31,7 @@ export function office(network: Network = smallNetwork(KPN_AND_SECOND), broken: 
     };
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
   const journal = broken.journal ?? { record: (entry: JournalRecord) => records.push(entry) };
-  const keeper = new HealthKeeper(network, clock, journal, log);
+  const keeper = new HealthKeeper(network, clock, journal, log, server);
   let seed = 0;
   const random = { fraction: () => 0.5, hex: (bytes: number) => String(++seed).padStart(bytes * 2, '0') };
   const numbering = dutchNumbers;

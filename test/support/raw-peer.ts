@@ -8,6 +8,8 @@ export interface RawPeer {
   requests(method: string): readonly string[];
   /** Answers a request that arrived. */
   respond(request: string, statusLine: string, extra?: readonly string[], body?: string, toTag?: string): void;
+  /** From now on nothing is answered, not even OPTIONS: the far end has disappeared. */
+  vanish(): void;
   send(text: string, port: number, address: string): void;
   close(): void;
 }
@@ -24,6 +26,7 @@ export async function startRawPeer(
   const socket: Socket = createSocket('udp4');
   const received: string[] = [];
   const sources = new Map<string, RemoteInfo>();
+  let gone = false;
   const peer: RawPeer = {
     received,
     requests: (method) => [...new Set(received.filter((text) => text.startsWith(`${method} `)))],
@@ -32,6 +35,9 @@ export async function startRawPeer(
       if (source !== undefined) {
         peer.send(responseText(request, statusLine, extra, body, toTag), source.port, source.address);
       }
+    },
+    vanish: () => {
+      gone = true;
     },
     send: (text, toPort, toAddress) => {
       socket.send(Buffer.from(text, 'latin1'), toPort, toAddress);
@@ -44,6 +50,9 @@ export async function startRawPeer(
     const text = data.toString('latin1');
     received.push(text);
     sources.set(text, source);
+    if (gone) {
+      return;
+    }
     if (text.startsWith('OPTIONS ')) {
       peer.respond(text, '200 OK');
     } else if (!text.startsWith('SIP/2.0')) {

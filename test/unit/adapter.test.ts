@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap';
 import { DrachtioServer } from '../../src/adapters/drachtio/server.js';
 import { Provisionals } from '../../src/adapters/drachtio/provisionals.js';
+import { ms } from '../../src/domain/time.js';
+import type { Clock } from '../../src/ports/clock.js';
 import { systemClock } from '../../src/adapters/system/clock.js';
 import type {
   CalleeEvents,
@@ -12,6 +14,7 @@ import type {
   ReceivedResponse,
 } from '../../src/ports/sip-server.js';
 import type { Header } from '../../src/sip/message.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 import { FakeControl } from '../support/fake-control.js';
 import { ANSWER, OFFER } from '../support/fake-sip-server.js';
 import { until } from '../support/until.js';
@@ -20,9 +23,9 @@ const log = { debug: () => undefined, info: () => undefined, warn: () => undefin
 const BYTES = 'caf\xc3\xa9 \x00\x01\xff\xfe\r\n\r\n#|';
 
 /** The adapter with real drachtio-srf, on a SIP server that the test plays. */
-async function connected(t: Test) {
+async function connected(t: Test, clock: Clock = systemClock) {
   const control = await FakeControl.listen();
-  const server = new DrachtioServer(systemClock, log);
+  const server = new DrachtioServer(clock, log);
   t.teardown(() => {
     server.close();
     control.close();
@@ -225,6 +228,30 @@ async function incoming(t: Test, headers: readonly string[] = [], body = OFFER) 
   };
   return { control, server, call: await call, seen, acknowledged, inDialog };
 }
+
+t.test('a SIP server that does not say that it sent anything is no evidence against a trunk', async (t) => {
+  const clock = new VirtualClock();
+  const { control, server } = await connected(t, clock);
+  control.mute = true;
+  const { seen, events } = calleeEvents();
+  server.invite(invite(), events);
+  const probe = server.probe(nextHop, ms(500));
+  await control.handed('OPTIONS');
+  clock.advance(2_000);
+  t.match(seen.failed, [{ origin: 'local', cause: 'unsendable' }]);
+  t.match(await probe, { kind: 'unsent' });
+  control.mute = false;
+  const silent = server.probe(nextHop, ms(500));
+  await control.handed('OPTIONS', 1);
+  await new Promise<void>((resolve) => {
+    server.onRequest(() => {
+      resolve();
+    });
+    control.network('OPTIONS sip:x SIP/2.0\r\nCall-ID: after\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n');
+  });
+  clock.advance(500);
+  t.match(await silent, { kind: 'silent' }, 'one that was sent is');
+});
 
 t.test('what drachtio-server would cut is not handed over: the attempt fails as too large', async (t) => {
   const { control, server } = await connected(t);

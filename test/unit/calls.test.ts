@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { Attempt, CallCommand, CallEvent, CallState } from '../../src/calls/call.js';
 import { isOpen, newCall, transition } from '../../src/calls/transition.js';
-import type { PlannedAttempt } from '../../src/domain/attempt.js';
+import type { Deadlines, PlannedAttempt } from '../../src/domain/attempt.js';
 import {
   id,
   type AttemptId,
@@ -18,7 +18,7 @@ import type { Verdict } from '../../src/domain/verdict.js';
 
 const service = id<ServiceId>('112');
 
-function planned(name: string): PlannedAttempt {
+function planned(name: string, deadlines: Deadlines): PlannedAttempt {
   return {
     route: {
       id: id<RouteId>(`112-${name}`),
@@ -41,9 +41,11 @@ function planned(name: string): PlannedAttempt {
       enabled: true,
     },
     role: 'normal',
-    deadlines: { silence: ms(600), progress: ms(2500) },
+    deadlines,
   };
 }
+
+const usual: Deadlines = { silence: ms(600), progress: ms(2_500) };
 
 const broken: Verdict = { fault: 'trunk', kind: 'rejected', weight: 'strong', next: 'next', reason: '503' };
 const plainAgain: Verdict = { ...broken, kind: 'config', weight: 'none', next: 'same-plain', reason: '488' };
@@ -57,8 +59,9 @@ class Bench {
   #now = 0;
   #ids = 0;
 
-  constructor(names: readonly string[], serviceClass: ServiceClass = 'emergency') {
-    this.call = newCall(serviceClass, names.map(planned), instant(0));
+  constructor(names: readonly string[], serviceClass: ServiceClass = 'emergency', deadlines = usual) {
+    const plan = names.map((name) => planned(name, deadlines));
+    this.call = newCall(serviceClass, plan, instant(0));
     this.feed({ type: 'started' });
   }
 
@@ -138,6 +141,26 @@ t.test(
     t.same(bench.names(), ['answer-caller a1', 'give-up a2', 'report-evidence a1']);
   },
 );
+
+t.test('where 100 does not reach us, doubt asks the probes and blames nobody (DESIGN 6)', async (t) => {
+  const hidden = { silence: undefined, progress: ms(2_500), doubt: ms(500) };
+  const bench = new Bench(['kpn', 'second'], 'emergency', hidden);
+  bench.feed({ type: 'doubt-due', attempt: a1 }, 500);
+  t.match(bench.last, [{ do: 'report-evidence', attempt: a1, outcome: { kind: 'unheard' } }]);
+  t.same(bench.started(), ['kpn'], 'the attempt keeps its time');
+  bench.feed({ type: 'deadline', attempt: a1, which: 'progress' }, 2_500);
+  t.match(bench.last, [
+    {
+      do: 'report-evidence',
+      outcome: { verdict: { kind: 'stalled', fault: 'unknown', reason: /no sign of ringing/ } },
+    },
+    { do: 'start-attempt' },
+  ]);
+  t.same(bench.started(), ['kpn', 'second']);
+  bench.feed({ type: 'responded', attempt: a2, status: 183, trusted: false });
+  bench.feed({ type: 'doubt-due', attempt: a2 });
+  t.same(bench.last, [], 'what was heard of is not in doubt');
+});
 
 t.test('100 and then nothing is late at the progress deadline, not at the silence deadline (P2)', async (t) => {
   const bench = new Bench(['kpn', 'second']);

@@ -33,6 +33,7 @@ function failure(kind: FailureKind, weight: Weight = 'strong', of: ServiceId = s
 
 const answered = attempt({ kind: 'answered' });
 const rang = attempt({ kind: 'progressed' });
+const unheard = attempt({ kind: 'unheard' });
 const goodProbe: Evidence = { type: 'probe', outcome: { kind: 'answered', status: 200, roundTrip: ms(2) } };
 const lostProbe: Evidence = { type: 'probe', outcome: { kind: 'silent' } };
 const refusedProbe: Evidence = { type: 'probe', outcome: { kind: 'refused' } };
@@ -98,6 +99,9 @@ const lines: readonly Line[] = [
   ['a good call among lost probes', [lostProbe, lostProbe, answered, lostProbe, lostProbe], 'suspect'],
   ['the good call itself', [lostProbe, lostProbe, answered], 'up'],
   ['a refused probe', [answered, refusedProbe], 'down'],
+  ['a call of which nothing was heard yet', [answered, ...times(9, unheard)], 'up'],
+  ['... and a lost probe', [answered, unheard, lostProbe], 'suspect'],
+  ['... and three', [answered, unheard, ...times(3, lostProbe)], 'down'],
   ['a silent call', [answered, failure('silent')], 'suspect'],
   ['a stalled call', [failure('stalled')], 'suspect'],
   ['a rejected call', [failure('rejected')], 'suspect'],

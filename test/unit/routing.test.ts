@@ -14,7 +14,14 @@ import type { Network, Route, Trunk, TrunkKind } from '../../src/domain/network.
 import { type Instant, instant, ms } from '../../src/domain/time.js';
 import { type Ending, judge } from '../../src/failure/verdict.js';
 import { HealthBook } from '../../src/health/book.js';
-import { canaryDeadlines, coldDeadlines, progressRange, silenceRange } from '../../src/routing/deadlines.js';
+import type { RoundTrip } from '../../src/health/round-trip.js';
+import {
+  canaryDeadlines,
+  coldDeadlines,
+  progressRange,
+  silenceRange,
+  withoutTrying,
+} from '../../src/routing/deadlines.js';
 import { buildPlans, isPanic, plan, type PlanOptions } from '../../src/routing/planner.js';
 
 const service = id<ServiceId>('112');
@@ -217,6 +224,26 @@ t.test('deadlines stay in their range', (t) => {
     t.same(coldDeadlines(kind), { silence: silenceRange.cold, progress: cold });
     t.ok(canaryDeadlines(kind).progress <= cold);
   }
+  t.end();
+});
+
+t.test('deadlines where 100 Trying does not reach us', (t) => {
+  const usual = coldDeadlines('sip');
+  const ringsAfter = (time: number, samples = 5, spread = 0): RoundTrip => ({
+    smoothed: ms(time),
+    deviation: ms(spread),
+    samples,
+  });
+  const doubt = 500;
+  const only = { silence: undefined, progress: 2_500, doubt };
+  t.same(withoutTrying(usual, undefined), only, 'nothing learned: the progress deadline alone');
+  t.same(withoutTrying(usual, ringsAfter(200, 4)), only, 'too little learned');
+  t.same(withoutTrying(usual, ringsAfter(1_000)), only, 'a trunk that rings slowly');
+  t.same(withoutTrying(usual, ringsAfter(200)), { silence: 1_200, progress: 2_500, doubt }, 'after the first resend');
+  t.same(withoutTrying(usual, ringsAfter(900, 50, 100)).silence, 1_300, 'as learned');
+  t.same(withoutTrying(usual, ringsAfter(900, 50, 400)).silence, silenceRange.ceiling);
+  const canary = withoutTrying(canaryDeadlines('sip'), ringsAfter(200));
+  t.same(canary, { silence: undefined, progress: 800, doubt }, 'a canary is late before that');
   t.end();
 });
 

@@ -8,6 +8,7 @@ import {
   type WireSocket,
 } from '../../src/adapters/drachtio/srf.js';
 import { installByteExactWire } from '../../src/adapters/drachtio/wire.js';
+import { until } from '../support/until.js';
 
 const troubles: unknown[] = [];
 installByteExactWire((error) => troubles.push(error));
@@ -110,6 +111,59 @@ t.test('what is sent has the length of its bytes, and the messages of one tick l
   });
   const [first, second] = ids.map((id, index) => `${id}|${index === 0 ? text : 'ping'}`);
   t.same(socket.writes, [`${first?.length}#${first}${second?.length}#${second}`]);
+});
+
+/** What left, by the first letter after the id. */
+async function leaving(socket: FakeSocket): Promise<string> {
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  return [...socket.writes.join('').matchAll(/\d+#[0-9a-f-]{36}\|(.)/g)].map(([, letter]) => letter).join('');
+}
+
+function response(id: string, rest = 'OK'): Buffer {
+  const text = `server-id|response|${id}|${rest}`;
+  return Buffer.from(`${text.length}#${text}`);
+}
+
+t.test('no more is on the way than the ring of drachtio-server holds', async (t) => {
+  const { send, read, messages } = reader();
+  const socket = new FakeSocket();
+  const small = ['a', 'b', 'c'].map((text) => send(socket, text.repeat(3_900)));
+  const large = ['D', 'E'].map((text) => send(socket, text.repeat(5_000)));
+  const last = send(socket, 'f');
+  t.equal(await leaving(socket), 'abc', 'small ones leave together; a large one waits until they were read');
+  read(socket, Buffer.concat(small.map((id) => response(id))));
+  t.equal(await leaving(socket), 'abcD', 'it leaves alone');
+  read(socket, response(large[0] ?? '', 'NOK|why not'));
+  t.equal(await leaving(socket), 'abcDE');
+  read(socket, response(large[1] ?? ''));
+  t.equal(await leaving(socket), 'abcDEf', 'in the order in which they were sent');
+  const tooLarge = send(socket, 'g'.repeat(12_300));
+  t.equal(await leaving(socket), 'abcDEf', 'what the ring cannot hold at all never leaves');
+  t.match(messages.at(-1), new RegExp(`\\|response\\|${tooLarge}\\|NOK\\|`), 'and who sent it is told so');
+  read(socket, response(last));
+});
+
+t.test('a message without a response holds up the others for a moment only', async (t) => {
+  const { send } = reader();
+  const socket = new FakeSocket();
+  send(socket, 'A'.repeat(5_000));
+  send(socket, 'b');
+  t.equal(await leaving(socket), 'A');
+  await until(async () => (await leaving(socket)) === 'Ab', 2_000);
+  t.equal(await leaving(socket), 'Ab');
+});
+
+t.test('the embedded engine takes whatever comes', async (t) => {
+  const { send, read } = reader();
+  const socket = new FakeSocket();
+  const id = send(socket, 'authenticate|secret|');
+  read(socket, response(id, 'OK|udp/127.0.0.1:5060|v0.9.10-noodroute-0.1.0|udp/127.0.0.1:5060'));
+  for (const text of ['B', 'C', 'D']) {
+    send(socket, text.repeat(20_000));
+  }
+  t.equal(await leaving(socket), 'aBCD');
 });
 
 t.test('repeated headers leave as lines of their own, and no value can make a header', async (t) => {

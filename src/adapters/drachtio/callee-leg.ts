@@ -1,6 +1,6 @@
 import { messageOf } from '../../domain/errors.js';
 import type { Log } from '../../ports/journal.js';
-import type { CalleeEvents, CalleeLeg, InviteFailure, LocalCause, SipServerError } from '../../ports/sip-server.js';
+import type { CalleeEvents, CalleeLeg, InviteFailure, LocalCause } from '../../ports/sip-server.js';
 import { header } from '../../sip/headers.js';
 import type { Header } from '../../sip/message.js';
 import type { Connection } from './connection.js';
@@ -44,8 +44,8 @@ export class SrfCalleeLeg implements CalleeLeg {
       response: (response, acknowledge) => {
         this.#responded(response, acknowledge);
       },
-      lost: (error) => {
-        this.#fail({ origin: 'local', cause: causeOfLoss(error), status: 503 });
+      lost: () => {
+        this.#fail({ origin: 'local', cause: 'unsendable', status: 503 });
       },
     });
   }
@@ -182,8 +182,4 @@ function localCause(response: SrfReceivedResponse): LocalCause {
     return 'unresolvable';
   }
   return response.status === 503 ? 'refused' : 'unsendable';
-}
-
-function causeOfLoss(error: SipServerError): LocalCause {
-  return error.code === 'timeout' ? 'timeout' : 'unsendable';
 }

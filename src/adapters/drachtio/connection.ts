@@ -72,7 +72,7 @@ export class Connection {
       }
     };
     const timer = this.#clock.setTimer(SENT_WITHIN, () => {
-      lose(new SipServerError('timeout', `the SIP server did not confirm ${options.method} ${uri}`));
+      lose(unconfirmed(options.method));
     });
     const forget = (): void => {
       over = true;
@@ -100,15 +100,24 @@ export class Connection {
     return forget;
   }
 
-  /** Sends a request whose only interest is its final response. */
+  /**
+   * Sends a request whose only interest is its final response.
+   *
+   * @throws SipServerError with code `timeout` only where the request left: a SIP server that does not even say so is our
+   *   own trouble, and no sign of the far end.
+   */
   async ask(uri: string, options: SrfRequestOptions, timeout: Milliseconds): Promise<[SrfReceivedResponse, SrfAck]> {
     return new Promise((resolve, reject) => {
+      let isSent = false;
       const timer = this.#clock.setTimer(timeout, () => {
         forget();
-        reject(new SipServerError('timeout', `no final response to ${options.method} in ${timeout} ms`));
+        const silent = new SipServerError('timeout', `no final response to ${options.method} in ${timeout} ms`);
+        reject(isSent ? silent : unconfirmed(options.method));
       });
       const forget = this.send(uri, options, {
-        sent: () => undefined,
+        sent: () => {
+          isSent = true;
+        },
         response: (response, acknowledge) => {
           if (response.status >= 200) {
             timer.cancel();
@@ -162,4 +171,8 @@ export class Connection {
       this.#log.error({ err: error }, 'a handler of a SIP message failed');
     }
   }
+}
+
+function unconfirmed(method: string): SipServerError {
+  return new SipServerError('refused', `the SIP server did not confirm ${method}`);
 }

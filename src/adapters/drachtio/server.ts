@@ -66,6 +66,10 @@ export class DrachtioServer implements SipServer {
     return this.#connection.connected;
   }
 
+  get reportsTrying(): boolean {
+    return this.#connection.isEmbeddedEngine;
+  }
+
   /** Connects, and connects again whenever the connection drops, until `close()`. */
   connect(options: DrachtioOptions): void {
     this.#srf.on('connect', (error: unknown, _hostports: unknown, version: unknown) => {
@@ -206,13 +210,16 @@ function isSendable(text: string): boolean {
   return (uri.scheme === 'sip' || uri.scheme === 'sips') && uri.host !== '';
 }
 
-/** drachtio-server silently drops headers beyond 8,400 bytes of them, its own included, and the body beyond 12,288. */
+/**
+ * drachtio-server silently drops headers beyond 8,400 bytes of them, its own included; and its control connection stops for
+ * good at a message of more than 12,228 bytes, of which start line, next hop and ids take some.
+ */
 const MOST_HEADERS = 7_800;
-const LONGEST_BODY = 12_288;
+const LARGEST_INVITE = 11_700;
 
 function isCutByDrachtio({ headers, body }: InviteRequest): boolean {
   const size = headers.reduce((total, { name, value }) => total + name.length + value.length + 4, 0);
-  return size > MOST_HEADERS || body.length > LONGEST_BODY;
+  return size > MOST_HEADERS || size + body.length > LARGEST_INVITE;
 }
 
 function hopUri(address: SipAddress): string {

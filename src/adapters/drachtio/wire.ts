@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Outlet } from './outlet.js';
 import { wireProtocol, type WireProtocolThis, type WireSocket } from './srf.js';
 
 /** A frame longer than this is no frame of a SIP server: the connection is given up. */
@@ -31,20 +32,25 @@ export function installByteExactWire(report: WireTrouble): void {
   prototype._onData = receive;
 }
 
-const corked = new WeakSet<WireSocket>();
+const outlets = new WeakMap<WireSocket, Outlet>();
+
+function outletOf(socket: WireSocket): Outlet {
+  const known = outlets.get(socket);
+  const outlet = known ?? new Outlet(socket);
+  if (known === undefined) {
+    outlets.set(socket, outlet);
+  }
+  return outlet;
+}
 
 function send(this: WireProtocolThis, socket: WireSocket, message: string): string {
   const id: string = randomUUID();
-  const text = `${id}|${message}`;
-  if (!corked.has(socket)) {
-    corked.add(socket);
-    socket.cork();
+  if (!outletOf(socket).send(id, message)) {
+    // In the server's own words, so that whoever waits for a response has one.
     setImmediate(() => {
-      corked.delete(socket);
-      socket.uncork();
+      handOn(this, socket, `${randomUUID()}|response|${id}|NOK|the message is too large for this SIP server`);
     });
   }
-  socket.write(Buffer.from(`${text.length}#${text}`, 'latin1'));
   return id;
 }
 
@@ -65,6 +71,7 @@ function receive(this: WireProtocolThis, socket: WireSocket, data: Buffer): void
       return;
     }
     rest = rest.subarray(frame.end);
+    outletOf(socket).heard(frame.message);
     handOn(this, socket, frame.message);
   }
   unread.set(socket, rest);
