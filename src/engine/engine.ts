@@ -1,6 +1,8 @@
 import { Agent, type AgentStats, type Contact } from './agent/agent.js';
-import { ControlServer, type ControlOptions } from './control/control-server.js';
+import { realClock } from './clock.js';
+import { ControlServer } from './control/control-server.js';
 import { Switchboard } from './control/switchboard.js';
+import { STANDARD_TIMERS, type TimerTable } from './timers.js';
 
 /** What the engine is started with. */
 export interface EngineOptions {
@@ -8,6 +10,8 @@ export interface EngineOptions {
   readonly control: { readonly host: string; readonly port: number };
   /** What applications must show. Never to be logged. */
   readonly secret: string;
+  /** The standard ones where not given. */
+  readonly timers?: TimerTable;
 }
 
 /** A running engine. */
@@ -22,12 +26,12 @@ export interface Engine {
  *
  * @throws with `code`, `address` and `port` when an address cannot be bound.
  */
-export async function startEngine({ contacts, control, secret }: EngineOptions): Promise<Engine> {
-  const switchboard = new Switchboard();
-  const agent = await Agent.open({ contacts }, switchboard);
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { contacts, control, secret, timers = STANDARD_TIMERS } = options;
+  const switchboard = new Switchboard(realClock, timers);
+  const agent = await Agent.open({ contacts, clock: realClock, timers }, switchboard);
   switchboard.attach(agent);
-  const options: ControlOptions = { ...control, secret };
-  const server = await ControlServer.open(agent, switchboard, options).catch(async (error: unknown) => {
+  const server = await ControlServer.open(agent, switchboard, { ...control, secret }).catch(async (error: unknown) => {
     await agent.close();
     throw error;
   });

@@ -4,6 +4,8 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 export interface RawPeer {
   /** What arrived, as text, oldest first. One character is one byte. */
   readonly received: readonly string[];
+  /** When each of them arrived, in milliseconds on the monotonic clock. */
+  readonly arrivals: readonly number[];
   /** Requests of a method that arrived, without repeated ones. */
   requests(method: string): readonly string[];
   /** Answers a request that arrived. */
@@ -25,10 +27,12 @@ export async function startRawPeer(
 ): Promise<RawPeer> {
   const socket: Socket = createSocket('udp4');
   const received: string[] = [];
+  const arrivals: number[] = [];
   const sources = new Map<string, RemoteInfo>();
   let gone = false;
   const peer: RawPeer = {
     received,
+    arrivals,
     requests: (method) => [...new Set(received.filter((text) => text.startsWith(`${method} `)))],
     respond: (request, statusLine, extra = [], body = '', toTag = 'raw') => {
       const source = sources.get(request);
@@ -49,6 +53,7 @@ export async function startRawPeer(
   socket.on('message', (data, source) => {
     const text = data.toString('latin1');
     received.push(text);
+    arrivals.push(performance.now());
     sources.set(text, source);
     if (gone) {
       return;

@@ -1,7 +1,5 @@
-import { header, withoutHeader } from '../../sip/headers.js';
 import type { Header, SipRequest, SipResponse } from '../../sip/message.js';
-import { tagOf, withTag } from '../../sip/name-addr.js';
-import { randomInt, randomUUID } from 'node:crypto';
+
 import { realClock, type EngineClock } from '../clock.js';
 import { STANDARD_TIMERS, type TimerTable } from '../timers.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
@@ -22,6 +20,7 @@ import { AgentDialog } from './dialog.js';
 import { dialogAsClient, hopOf } from './dialog-state.js';
 import { InviteClient, type InviteClientEvents } from './invite-client.js';
 import { InviteServer } from './invite-server.js';
+import { completeRequest, contactOf, type NewRequest } from './new-request.js';
 import { phrase } from './phrases.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { RequestServer } from './request-server.js';
@@ -34,6 +33,8 @@ export interface Contact {
   /** UDP where not given. */
   readonly transport?: 'udp' | 'tcp';
 }
+
+export type { NewRequest } from './new-request.js';
 
 /** How an agent is made. */
 export interface AgentOptions {
@@ -60,22 +61,10 @@ export interface AgentStats extends TransactionCounts {
   readonly discarded: Readonly<Record<string, number>>;
 }
 
-/** What a new request outside any dialog says. What is missing is filled in. */
-export interface NewRequest {
-  readonly method: string;
-  readonly uri: string;
-  readonly headers: readonly Header[];
-  readonly body: string;
-}
-
 /** A request that cannot be sent: no transport leads to its next hop, or it names none. */
 export class UnsendableError extends Error {
   override readonly name = 'UnsendableError';
 }
-
-const MAX_FORWARDS = '70';
-/** Below 2^31 for ever (RFC 3261 8.1.1.5). */
-const FIRST_SEQUENCE_BELOW = 1_000_000;
 
 /**
  * A SIP user agent core: transactions, dialogs, and what RFC 3261 asks of both sides of a call.
@@ -151,11 +140,12 @@ export class Agent implements AgentCore {
    * Sends an INVITE.
    *
    * @param nextHop a SIP URI with an address; the Request-URI where it is not given.
+   * @param t1 pause before the first resend, in milliseconds, where the round-trip time of the next hop is known.
    * @throws UnsendableError where no transport leads there.
    */
-  invite(request: NewRequest, nextHop: string | undefined, events: InviteClientEvents): InviteClient {
+  invite(request: NewRequest, nextHop: string | undefined, events: InviteClientEvents, t1?: number): InviteClient {
     const { message, peer, transport } = this.#complete(request, nextHop);
-    return new InviteClient(this, message, peer, transport, events);
+    return new InviteClient(this, message, peer, transport, events, t1);
   }
 
   /** Sends any other request outside a dialog. Throws as `invite` does. */
@@ -173,8 +163,7 @@ export class Agent implements AgentCore {
   }
 
   contactOf(transport: Transport): string {
-    const suffix = transport.protocol === 'tcp' ? ';transport=tcp' : '';
-    return `<sip:${hostPort(transport)}${suffix}>`;
+    return contactOf(transport);
   }
 
   response(
@@ -239,11 +228,11 @@ export class Agent implements AgentCore {
 
   #receivedCancel(handle: ServerHandle, invite: InviteServerHandle): void {
     const call = this.#invites.get(invite);
-    if (call === undefined) {
-      // A CANCEL of a re-INVITE: it changes nothing (RFC 3261 9.2).
-      return this.#refuse(handle, 200);
+    if (call !== undefined) {
+      return call.cancelled(handle);
     }
-    call.cancelled(handle);
+    this.#refuse(handle, 200);
+    this.dialogs.find(invite.incoming)?.receivedCancel(invite);
   }
 
   /**
@@ -254,7 +243,8 @@ export class Agent implements AgentCore {
     const { via, transport, callId } = response;
     const open = this.dialogs.get(callId, response.fromTag ?? '', response.toTag ?? '');
     if (open !== undefined) {
-      return open.answered(response);
+      open.answered(response);
+      return;
     }
     if (via.host !== transport.address || (via.port ?? 5060) !== transport.port) {
       return;
@@ -268,9 +258,8 @@ export class Agent implements AgentCore {
     };
     const state = dialogAsClient(request, response, transport);
     const events = { acknowledged: ignore, ended: ignore, request: ignore };
-    const dialog = new AgentDialog(this, { ...state, contact: this.contactOf(transport) }, events);
+    const dialog = new AgentDialog(this, { ...state, contact: this.contactOf(transport) }, 'here', events);
     dialog.answered(response);
-    dialog.acknowledge();
     dialog.bye();
   }
 
@@ -279,47 +268,16 @@ export class Agent implements AgentCore {
   }
 
   #complete(
-    { method, uri, headers, body }: NewRequest,
+    request: NewRequest,
     nextHop: string | undefined,
   ): { readonly message: SipRequest; readonly peer: Peer; readonly transport: Transport } {
-    const peer = hopOf(nextHop ?? uri);
+    const peer = hopOf(nextHop ?? request.uri);
     const transport = peer === undefined ? undefined : this.transportTo(peer);
     if (peer === undefined || transport === undefined) {
-      throw new UnsendableError(`no transport leads to ${nextHop ?? uri}`);
+      throw new UnsendableError(`no transport leads to ${nextHop ?? request.uri}`);
     }
-    const message: SipRequest = {
-      kind: 'request',
-      method,
-      uri,
-      headers: this.#filledIn(method, uri, headers, transport),
-      body,
-    };
-    return { message, peer, transport };
+    return { message: completeRequest(request, transport), peer, transport };
   }
-
-  /** RFC 3261 8.1.1: the headers without which no request leaves, in front of the others. */
-  #filledIn(method: string, uri: string, headers: readonly Header[], transport: Transport): readonly Header[] {
-    const from = header(headers, 'From') ?? `<sip:${hostPort(transport)}>`;
-    const sequence = Number.parseInt(header(headers, 'CSeq') ?? '', 10);
-    const own: Header[] = [
-      { name: 'Max-Forwards', value: header(headers, 'Max-Forwards') ?? MAX_FORWARDS },
-      { name: 'From', value: tagOf(from) === undefined ? withTag(from, newTag()) : from },
-      { name: 'To', value: header(headers, 'To') ?? `<${uri}>` },
-      { name: 'Call-ID', value: header(headers, 'Call-ID') ?? randomUUID() },
-      {
-        name: 'CSeq',
-        value: `${Number.isInteger(sequence) ? sequence : randomInt(1, FIRST_SEQUENCE_BELOW)} ${method}`,
-      },
-    ];
-    const needsContact = (method === 'INVITE' || method === 'SUBSCRIBE') && header(headers, 'Contact') === undefined;
-    const contact = needsContact ? [{ name: 'Contact', value: this.contactOf(transport) }] : [];
-    return [...own, ...contact, ...withoutHeader(headers, ...own.map(({ name }) => name))];
-  }
-}
-
-function hostPort({ address, port }: Transport): string {
-  const host = address.includes(':') ? `[${address}]` : address;
-  return port === 5060 ? host : `${host}:${port}`;
 }
 
 /** How many characters two addresses have in common from the left. */

@@ -13,8 +13,10 @@ export interface DialogMember {
   receivedRequest(handle: ServerHandle): void;
   receivedAck(ack: IncomingRequest): void;
   notAcknowledged(handle: InviteServerHandle): void;
-  /** A 2xx to our INVITE, repeated ones too. */
-  answered(response: IncomingResponse): void;
+  /** A CANCEL of a re-INVITE; it has been answered. */
+  receivedCancel(invite: InviteServerHandle): void;
+  /** A 2xx to our INVITE, repeated ones too. @returns whether it is the first to its INVITE. */
+  answered(response: IncomingResponse): boolean;
 }
 
 /** The open dialogs, early ones included. */

@@ -68,15 +68,16 @@ function hopOr(uri: string, source: Peer): Peer {
   return hop.address === source.address && !/;transport=/i.test(uri) ? { ...hop, transport: source.transport } : hop;
 }
 
-/** The address of a SIP URI; `undefined` where it names none, or a host name. */
+/** The address of a SIP URI; `undefined` where it names none, or a host name, or a transport that we do not speak. */
 export function hopOf(uri: string): Peer | undefined {
   const parsed = parseUri(uri);
   if (parsed.scheme !== 'sip' && parsed.scheme !== 'sips') {
     return undefined;
   }
   const address = parsed.params.get('maddr') ?? parsed.host;
-  const transport = parsed.params.get('transport')?.toLowerCase() === 'tcp' ? 'tcp' : 'udp';
-  return isAddress(address) ? { address, port: parsed.port ?? 5060, transport } : undefined;
+  const transport = parsed.params.get('transport')?.toLowerCase() ?? 'udp';
+  const isSpoken = parsed.scheme === 'sip' && (transport === 'udp' || transport === 'tcp');
+  return isSpoken && isAddress(address) ? { address, port: parsed.port ?? 5060, transport } : undefined;
 }
 
 function isAddress(host: string): boolean {
@@ -100,8 +101,8 @@ export function inDialogRequest(
     { name: 'CSeq', value: `${sequence} ${method}` },
     ...routes,
   ];
-  const named = new Set(headers.map(({ name }) => name.toLowerCase()));
-  const contact = needsContact(method) && !named.has('contact') ? [{ name: 'Contact', value: dialog.contact }] : [];
+  const lacksContact = needsContact(method) && header(headers, 'Contact') === undefined;
+  const contact = lacksContact ? [{ name: 'Contact', value: dialog.contact }] : [];
   return { request: { kind: 'request', method, uri, headers: [...own, ...contact, ...headers], body }, hop };
 }
 
@@ -130,6 +131,11 @@ export function dialogAsServer(incoming: IncomingRequest, localTag: string, cont
   };
 }
 
+/** Record-Route values of a response, in the order in which our requests pass them. */
+export function routeSetOf({ message }: IncomingResponse): readonly string[] {
+  return headerValues(message.headers, 'Record-Route').toReversed();
+}
+
 /** The dialog that a peer's response to our request makes (RFC 3261 12.1.2). */
 export function dialogAsClient(request: SipRequest, response: IncomingResponse, transport: Transport): DialogState {
   const { message, callId, source } = response;
@@ -141,7 +147,7 @@ export function dialogAsClient(request: SipRequest, response: IncomingResponse, 
     remote: header(message.headers, 'To') ?? '',
     contact: headerValues(request.headers, 'Contact')[0] ?? '',
     transport,
-    routeSet: headerValues(message.headers, 'Record-Route').toReversed(),
+    routeSet: routeSetOf(response),
     remoteTarget: contactUri(message) ?? sourceUri(source),
     localSequence: response.cseq.number,
     remoteSequence: undefined,

@@ -4,16 +4,17 @@ import { printMessage } from '../../sip/message.js';
 import type { EngineTimer } from '../clock.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { ClientUser, InviteServerHandle, ServerHandle } from '../transaction/layer.js';
+import { Answers } from './answers.js';
 import type { AgentCore, DialogMember } from './core.js';
-import { contactUri, inDialogRequest, needsContact, type DialogState } from './dialog-state.js';
+import { contactUri, inDialogRequest, needsContact, routeSetOf, type DialogState } from './dialog-state.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { RequestServer } from './request-server.js';
 
 /**
- * Why a dialog ended: the peer's BYE; our 2xx without ACK for 64*T1; a CANCEL that crossed our 2xx, or our own that crossed
- * theirs; our own BYE.
+ * Why a dialog ended: the peer's BYE; or a BYE of ours, since our 2xx had no ACK for 64*T1, since a CANCEL of the peer crossed
+ * our 2xx, since our own CANCEL crossed theirs, or since nobody here took their 2xx.
  */
-export type DialogEnd = 'bye' | 'not acknowledged' | 'cancelled' | 'released';
+export type DialogEnd = 'bye' | 'not acknowledged' | 'cancelled by the peer' | 'cancelled' | 'not taken';
 
 /** What a dialog reports. After `ended` nothing comes. */
 export interface DialogEvents {
@@ -24,15 +25,28 @@ export interface DialogEvents {
   ended(cause: DialogEnd): void;
 }
 
+/** The text of the Reason header in a BYE that we send by ourselves. */
+export const WHY_ENDED: Readonly<Record<Exclude<DialogEnd, 'bye'>, string>> = {
+  'not acknowledged': 'ACK timeout',
+  'cancelled by the peer': 'CANCEL after 200 OK',
+  cancelled: 'ACK-BYE due to cancel race condition',
+  'not taken': 'answer not taken',
+};
+
 /** A re-INVITE that got a provisional and no final answer is cancelled after so long. */
 const REINVITE_AT_MOST_MS = 60_000;
 const NOBODY: ClientEvents = { response: () => undefined, failed: () => undefined };
+const SOON: Header = { name: 'Retry-After', value: '1' };
 
 /** An INVITE dialog, on either side, early or confirmed (RFC 3261 12 to 15). */
 export class AgentDialog implements DialogMember {
   readonly state: DialogState;
   readonly #core: AgentCore;
+  /** Whose INVITE makes it. */
+  readonly #caller: 'here' | 'there';
+  readonly #answers = new Answers();
   #events: DialogEvents;
+  #confirmed = false;
   #over = false;
   /** Our 2xx that waits for its ACK. */
   #unacknowledged:
@@ -40,15 +54,22 @@ export class AgentDialog implements DialogMember {
     | undefined;
   /** A BYE that must wait for that ACK (RFC 3261 15). */
   #heldBye: (() => void) | undefined;
-  /** The 2xx to our INVITE, and the ACK once it was sent. */
-  #answered: { readonly sequence: number; ack?: () => void } | undefined;
-  #inviteIn = false;
-  #inviteOut = false;
-  #byeOnAck: readonly Header[] | undefined;
+  /** The peer's requests that wait until its answer has been taken here: the application does not know the dialog before. */
+  #heldRequests: ServerHandle[] = [];
+  #patience: EngineTimer | undefined;
+  /** A re-INVITE of the peer without a final response. */
+  #inviteIn: InviteServerHandle | undefined;
+  #inviteOut: boolean;
+  #byeOnAck = false;
+  /** Whether our side has acknowledged the answer that made the dialog. */
+  #taken: boolean;
 
-  constructor(core: AgentCore, state: DialogState, events: DialogEvents) {
+  constructor(core: AgentCore, state: DialogState, caller: 'here' | 'there', events: DialogEvents) {
     this.#core = core;
     this.state = state;
+    this.#caller = caller;
+    this.#inviteOut = caller === 'here';
+    this.#taken = caller === 'there';
     this.#events = events;
     core.dialogs.add(this);
   }
@@ -57,30 +78,41 @@ export class AgentDialog implements DialogMember {
     return this.#over;
   }
 
+  /** Whether an INVITE of either side is open in this dialog: a new one must wait (RFC 3261 14.1). */
+  get inviting(): boolean {
+    return this.#inviteOut || this.#inviteIn !== undefined;
+  }
+
   /** Who hears of the dialog from now on. */
   listen(events: DialogEvents): void {
     this.#events = events;
   }
 
-  /** Our 2xx to the INVITE with this CSeq number left. */
+  /** Our 2xx to the INVITE of this transaction left. */
   awaitAck(handle: InviteServerHandle, first: boolean): void {
+    this.#confirmed = true;
     this.#unacknowledged = { handle, sequence: handle.incoming.cseq.number, first };
     this.#core.awaitAck(handle, this);
   }
 
-  /** A 2xx to our INVITE came: its first, or the same again because our ACK was lost. */
-  answered(response: IncomingResponse): void {
-    if (this.#answered?.sequence === response.cseq.number) {
-      this.#answered.ack?.();
-      return;
+  /** A 2xx to our INVITE came. @returns whether it is its first, and not the same again because our ACK was lost. */
+  answered(response: IncomingResponse): boolean {
+    if (!this.#answers.received(response.cseq.number)) {
+      return false;
     }
-    this.#answered = { sequence: response.cseq.number };
-    this.state.remoteTarget = contactUri(response.message) ?? this.state.remoteTarget;
+    this.#confirm(response);
+    this.#patience = this.#core.clock.setTimer(this.#core.timers.t1x64 / 2, () => {
+      this.abandon();
+    });
+    if (this.#over) {
+      this.acknowledge();
+    }
+    return true;
   }
 
   /** Sends BYE as soon as the ACK to the 2xx of our INVITE leaves: the INVITE had been cancelled before. */
-  byeAfterAck(headers: readonly Header[]): void {
-    this.#byeOnAck = headers;
+  byeAfterAck(): void {
+    this.#byeOnAck = true;
   }
 
   /**
@@ -89,16 +121,20 @@ export class AgentDialog implements DialogMember {
    * @returns the ACK as it left, or undefined where none is owed.
    */
   acknowledge(headers: readonly Header[] = [], body = ''): string | undefined {
-    const answered = this.#answered;
-    if (answered === undefined || answered.ack !== undefined) {
+    const { owed } = this.#answers;
+    if (owed === undefined) {
       return undefined;
     }
-    const { request, hop } = inDialogRequest(this.state, 'ACK', headers, body, answered.sequence);
+    const { request, hop } = inDialogRequest(this.state, 'ACK', headers, body, owed);
     const send = (): string => this.#core.layer.sendAck(request, hop, this.state.transport);
-    answered.ack = send;
     const text = send();
+    this.#answers.acknowledged(send);
+    this.#patience?.cancel();
     this.#inviteOut = false;
-    this.#afterAck();
+    if (!this.#taken) {
+      this.#taken = true;
+      this.#nowTaken();
+    }
     return text;
   }
 
@@ -122,29 +158,22 @@ export class AgentDialog implements DialogMember {
     return handle;
   }
 
-  /** Ends the dialog. A BYE of ours waits for the ACK to our 2xx (RFC 3261 15). */
+  /**
+   * Ends the dialog, and acknowledges before what is owed. While our own 2xx waits for its ACK, the BYE waits too (RFC 3261 15).
+   */
   bye(headers: readonly Header[] = [], events: ClientEvents = NOBODY): RequestClient {
+    this.#over = true;
+    this.acknowledge();
+    this.#refuseOpenInvite();
     const { request, hop } = this.#next('BYE', headers, '');
     const { transport } = this.state;
-    this.#over = true;
-    const done: ClientUser = {
-      response: (response) => {
-        if (response.message.status >= 200) {
-          this.#core.dialogs.remove(this);
-        }
-        events.response(response);
-      },
-      failed: (cause) => {
-        this.#core.dialogs.remove(this);
-        events.failed(cause);
-      },
-    };
+    const send = (): RequestClient =>
+      this.#core.layer.sendRequest(request, hop, transport, this.#ending(events), false);
     if (this.#unacknowledged?.first !== true) {
-      return this.#core.layer.sendRequest(request, hop, transport, done, false);
+      this.#unacknowledged?.handle.acknowledged();
+      return send();
     }
-    this.#heldBye = () => {
-      this.#core.layer.sendRequest(request, hop, transport, done, false);
-    };
+    this.#heldBye = send;
     return { request, text: printMessage(request), peer: hop, transport };
   }
 
@@ -154,10 +183,22 @@ export class AgentDialog implements DialogMember {
     this.#core.dialogs.remove(this);
   }
 
-  /** Sends BYE by ourselves, and says so. */
-  endedBy(cause: DialogEnd, headers: readonly Header[]): void {
+  /**
+   * Nobody here acknowledges the peer's 2xx. The answer that made the dialog is acknowledged and ended, before the peer gives up
+   * repeating it; after a re-INVITE the call goes on.
+   */
+  abandon(): void {
+    if (this.#confirmed && !this.#taken) {
+      this.endedBy('not taken');
+    } else {
+      this.acknowledge();
+    }
+  }
+
+  /** Sends BYE by ourselves, once, and says so. */
+  endedBy(cause: keyof typeof WHY_ENDED): void {
     if (!this.#over) {
-      this.bye(headers);
+      this.bye([{ name: 'Reason', value: `SIP;cause=200;text="${WHY_ENDED[cause]}"` }]);
       this.#events.ended(cause);
     }
   }
@@ -169,16 +210,16 @@ export class AgentDialog implements DialogMember {
     if (this.#inviteOut) {
       return this.#refuse(handle, 491);
     }
-    if (this.#inviteIn || this.#unacknowledged !== undefined) {
-      return this.#refuse(handle, 500, [{ name: 'Retry-After', value: '1' }]);
+    if (!this.#confirmed || this.#inviteIn !== undefined || this.#unacknowledged !== undefined) {
+      return this.#refuse(handle, 500, [SOON]);
     }
-    this.#inviteIn = true;
+    this.#inviteIn = handle;
     this.#refreshTarget(handle.incoming);
     handle.respond(this.#core.response(handle.incoming, 100, undefined, [], ''));
     const respond = (status: number, headers: readonly Header[], body: string): string | undefined => {
       const sent = handle.respond(this.#response(handle.incoming, status, headers, body));
       if (sent !== undefined && status >= 200) {
-        this.#inviteIn = false;
+        this.#inviteIn = undefined;
         if (status < 300) {
           this.awaitAck(handle, false);
         }
@@ -193,22 +234,27 @@ export class AgentDialog implements DialogMember {
     if (this.#over) {
       return this.#refuse(handle, method === 'BYE' ? 200 : 481);
     }
+    if (this.#confirmed && !this.#taken) {
+      this.#heldRequests.push(handle);
+      return;
+    }
     if (this.#isOld(handle.incoming)) {
       return this.#refuse(handle, 500);
+    }
+    if (method === 'BYE') {
+      return this.#receivedBye(handle);
     }
     if (needsContact(method)) {
       this.#refreshTarget(handle.incoming);
     }
-    const respond = (status: number, headers: readonly Header[], body: string): string | undefined =>
-      handle.respond(this.#response(handle.incoming, status, headers, body));
-    const request = new RequestServer(handle.incoming, respond);
-    if (method !== 'BYE') {
-      return this.#events.request(request);
+    this.#events.request(this.#toAnswer(handle));
+  }
+
+  /** A CANCEL came for a re-INVITE that we have not answered: the session stays as it was (RFC 3261 9.2). */
+  receivedCancel(invite: InviteServerHandle): void {
+    if (this.#inviteIn === invite) {
+      this.#refuseOpenInvite();
     }
-    this.#over = true;
-    this.#core.dialogs.remove(this);
-    this.#events.request(request);
-    this.#events.ended('bye');
   }
 
   receivedAck(ack: IncomingRequest): void {
@@ -217,7 +263,9 @@ export class AgentDialog implements DialogMember {
     }
     this.#unacknowledged.handle.acknowledged();
     this.#unacknowledged = undefined;
-    this.#events.acknowledged(ack);
+    if (!this.#over) {
+      this.#events.acknowledged(ack);
+    }
     this.#sendHeldBye();
   }
 
@@ -232,14 +280,73 @@ export class AgentDialog implements DialogMember {
       return this.#sendHeldBye();
     }
     if (first) {
-      this.endedBy('not acknowledged', [{ name: 'Reason', value: 'SIP;cause=200;text="ACK timeout"' }]);
+      this.endedBy('not acknowledged');
     }
   }
 
-  #afterAck(): void {
-    if (this.#byeOnAck !== undefined) {
-      this.endedBy('cancelled', this.#byeOnAck);
+  /** RFC 3261 13.2.2.4: the 2xx says anew which way the requests of the dialog go. */
+  #confirm(response: IncomingResponse): void {
+    if (!this.#confirmed) {
+      this.#confirmed = true;
+      this.state.routeSet = routeSetOf(response);
     }
+    this.state.remoteTarget = contactUri(response.message) ?? this.state.remoteTarget;
+  }
+
+  #nowTaken(): void {
+    if (this.#byeOnAck) {
+      this.endedBy('cancelled');
+    }
+    const held = this.#heldRequests;
+    this.#heldRequests = [];
+    for (const handle of held) {
+      this.receivedRequest(handle);
+    }
+  }
+
+  #receivedBye(handle: ServerHandle): void {
+    if (!this.#confirmed && this.#caller === 'here') {
+      // The called side refuses the INVITE to end an early dialog (RFC 3261 15).
+      return this.#refuse(handle, 481);
+    }
+    this.#over = true;
+    this.#core.dialogs.remove(this);
+    this.#unacknowledged?.handle.acknowledged();
+    this.#unacknowledged = undefined;
+    this.acknowledge();
+    this.#refuseOpenInvite();
+    this.#events.request(this.#toAnswer(handle));
+    this.#events.ended('bye');
+  }
+
+  /** RFC 3261 15.1.2: what the dialog's end leaves open is answered 487. */
+  #refuseOpenInvite(): void {
+    const open = this.#inviteIn;
+    this.#inviteIn = undefined;
+    if (open !== undefined) {
+      this.#refuse(open, 487);
+    }
+  }
+
+  #toAnswer(handle: ServerHandle): RequestServer {
+    return new RequestServer(handle.incoming, (status, headers, body) =>
+      handle.respond(this.#response(handle.incoming, status, headers, body)),
+    );
+  }
+
+  #ending(events: ClientEvents): ClientUser {
+    return {
+      response: (response) => {
+        if (response.message.status >= 200) {
+          this.#core.dialogs.remove(this);
+        }
+        events.response(response);
+      },
+      failed: (cause) => {
+        this.#core.dialogs.remove(this);
+        events.failed(cause);
+      },
+    };
   }
 
   #sendHeldBye(): void {
@@ -265,9 +372,7 @@ export class AgentDialog implements DialogMember {
           this.#inviteOut = false;
           return events.response(response);
         }
-        const isFirst = this.#answered?.sequence !== response.cseq.number;
-        this.answered(response);
-        if (isFirst) {
+        if (this.answered(response)) {
           events.response(response);
         }
       },

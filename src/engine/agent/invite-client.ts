@@ -29,7 +29,6 @@ interface Unacknowledged {
 }
 
 const RELEASED: Header = { name: 'Reason', value: 'SIP;cause=200;text="answered elsewhere"' };
-const CROSSED: Header = { name: 'Reason', value: 'SIP;cause=200;text="ACK-BYE due to cancel race condition"' };
 
 type Phase =
   | { readonly phase: 'open' }
@@ -52,19 +51,28 @@ export class InviteClient implements RequestClient {
   #proceeding = false;
   #waitingCancel: readonly Header[] | undefined;
 
-  constructor(core: AgentCore, request: SipRequest, peer: Peer, transport: Transport, events: InviteClientEvents) {
+  /** @param t1 pause before the first resend, in milliseconds, where the round-trip time of the peer is known. */
+  constructor(
+    core: AgentCore,
+    request: SipRequest,
+    peer: Peer,
+    transport: Transport,
+    events: InviteClientEvents,
+    t1?: number,
+  ) {
     this.#core = core;
     this.peer = peer;
     this.transport = transport;
     this.#events = events;
-    this.#handle = core.layer.sendInvite(request, peer, transport, {
+    const user: ClientEvents = {
       response: (response) => {
         this.#received(response);
       },
       failed: (cause) => {
         this.#end(this.#isGivenUp ? { cause: 'given up' } : { cause });
       },
-    });
+    };
+    this.#handle = core.layer.sendInvite(request, peer, transport, user, t1);
   }
 
   /** As it left, Via included. */
@@ -121,6 +129,7 @@ export class InviteClient implements RequestClient {
 
   #cancel(headers: readonly Header[], givenUp: boolean): boolean {
     if (this.#phase.phase !== 'open') {
+      this.#phase = this.#phase.phase === 'cancelling' && givenUp ? { phase: 'cancelling', givenUp } : this.#phase;
       return false;
     }
     this.#phase = { phase: 'cancelling', givenUp };
@@ -177,14 +186,15 @@ export class InviteClient implements RequestClient {
     const dialog = this.#dialogFor(response);
     const { phase } = this.#phase;
     if (phase === 'answered' && this.#phase.dialog === dialog) {
-      return dialog.answered(response);
+      dialog.answered(response);
+      return;
     }
     if (phase === 'answered' || phase === 'over' || this.#isGivenUp) {
       return this.#release(response, dialog);
     }
     dialog.answered(response);
     if (phase === 'cancelling') {
-      dialog.byeAfterAck([CROSSED]);
+      dialog.byeAfterAck();
     }
     this.#phase = { phase: 'answered', dialog };
     this.#dropOthers(dialog);
@@ -193,11 +203,8 @@ export class InviteClient implements RequestClient {
 
   /** An answer that nobody waits for: the second of a fork, or one that came too late (RFC 3261 13.2.2.4). */
   #release(response: IncomingResponse, dialog: AgentDialog): void {
-    const isRepeated = dialog.over;
-    dialog.answered(response);
-    if (!isRepeated) {
+    if (dialog.answered(response) && !dialog.over) {
       dialog.listen({ acknowledged: ignore, ended: ignore, request: (request) => request.respond(481) });
-      dialog.acknowledge();
       dialog.bye([RELEASED]);
     }
     if (this.#isGivenUp) {
@@ -212,7 +219,7 @@ export class InviteClient implements RequestClient {
       return known;
     }
     const state = dialogAsClient(this.request, response, this.transport);
-    const dialog = new AgentDialog(this.#core, state, this.#events.dialog);
+    const dialog = new AgentDialog(this.#core, state, 'here', this.#events.dialog);
     this.#dialogs.set(tag, dialog);
     return dialog;
   }

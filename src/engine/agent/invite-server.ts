@@ -1,5 +1,5 @@
 import { header, headerValues } from '../../sip/headers.js';
-import type { Header } from '../../sip/message.js';
+import { printMessage, type Header, type SipResponse } from '../../sip/message.js';
 import type { EngineTimer } from '../clock.js';
 import type { IncomingRequest } from '../transaction/incoming.js';
 import { newTag, type InviteServerHandle, type ServerHandle } from '../transaction/layer.js';
@@ -15,10 +15,11 @@ export interface InviteServerEvents {
   cancelled(cancel: IncomingRequest): void;
   /** A request in the early dialog (PRACK, UPDATE ...), to be answered. Without it PRACK gets 200, all else 500. */
   requested?(request: RequestServer): void;
+  /** Nobody answered in time, or the caller did not acknowledge a reliable response: refused by ourselves. */
+  expired?(status: number): void;
 }
 
 const NOBODY: InviteServerEvents = { cancelled: () => undefined };
-const CROSSED: Header = { name: 'Reason', value: 'SIP;cause=200;text="CANCEL after 200 OK"' };
 
 /** An INVITE outside any dialog, to be answered (RFC 3261 13.3). 100 Trying has been sent. */
 export class InviteServer {
@@ -36,13 +37,14 @@ export class InviteServer {
     this.#core = core;
     this.#handle = handle;
     this.#reliable = new ReliableProvisionals(core.clock, core.timers, {
+      print: (status, headers, body) => printMessage(this.#response(status, headers, body)),
       transmit: (status, headers, body) => this.#send(status, headers, body),
       notAcknowledged: () => {
-        this.reject(504);
+        this.#expire(504);
       },
     });
     this.#patience = core.clock.setTimer(core.timers.silentApplication, () => {
-      this.reject(480);
+      this.#expire(480);
     });
     this.#send(100, [], '');
   }
@@ -83,11 +85,11 @@ export class InviteServer {
     if (this.answered) {
       return undefined;
     }
-    this.#patience?.cancel();
     if (status > 100) {
+      this.#patience?.cancel();
       this.#early();
     }
-    const isReliable = headerValues(headers, 'Require').includes('100rel');
+    const isReliable = status > 100 && headerValues(headers, 'Require').includes('100rel');
     return isReliable ? this.#reliable.send(status, headers, body) : this.#send(status, headers, body);
   }
 
@@ -127,11 +129,17 @@ export class InviteServer {
   cancelled(handle: ServerHandle): void {
     handle.respond(this.#core.response(handle.incoming, 200, this.#localTag, [], ''));
     if (this.answered) {
-      this.#dialog?.endedBy('cancelled', [CROSSED]);
+      this.#dialog?.endedBy('cancelled by the peer');
       return;
     }
     this.reject(487);
     this.#events.cancelled(handle.incoming);
+  }
+
+  #expire(status: number): void {
+    if (this.reject(status) !== undefined) {
+      this.#events.expired?.(status);
+    }
   }
 
   #finished(): void {
@@ -143,6 +151,7 @@ export class InviteServer {
     this.#dialog ??= new AgentDialog(
       this.#core,
       dialogAsServer(this.incoming, this.#localTag, this.#core.contactOf(this.incoming.transport)),
+      'there',
       {
         acknowledged: () => undefined,
         request: (request) => {
@@ -174,14 +183,16 @@ export class InviteServer {
   }
 
   #send(status: number, headers: readonly Header[], body: string): string | undefined {
+    return this.#handle.respond(this.#response(status, headers, body));
+  }
+
+  #response(status: number, headers: readonly Header[], body: string): SipResponse {
     const makesDialog = status > 100 && status < 300;
     const routes = makesDialog ? headerValues(this.incoming.message.headers, 'Record-Route').map(asRecordRoute) : [];
     const lacksContact = makesDialog && header(headers, 'Contact') === undefined;
     const contact = lacksContact ? [{ name: 'Contact', value: this.#core.contactOf(this.incoming.transport) }] : [];
     const all = [...routes, ...contact, ...headers];
-    return this.#handle.respond(
-      this.#core.response(this.incoming, status, status === 100 ? undefined : this.#localTag, all, body),
-    );
+    return this.#core.response(this.incoming, status, status === 100 ? undefined : this.#localTag, all, body);
   }
 }
 

@@ -6,6 +6,8 @@ import type { TimerTable } from '../timers.js';
 
 /** What the sender of reliable provisional responses needs. */
 export interface ReliableUser {
+  /** The response as it would leave. */
+  print(status: number, headers: readonly Header[], body: string): string;
   transmit(status: number, headers: readonly Header[], body: string): string | undefined;
   /** No PRACK came within 64*T1. */
   notAcknowledged(): void;
@@ -34,13 +36,13 @@ export class ReliableProvisionals {
     this.#user = user;
   }
 
-  /** @returns the response as it leaves; it waits while the one before it is not acknowledged. */
+  /** @returns the response as it leaves: now, or when the one before it has been acknowledged. */
   send(status: number, headers: readonly Header[], body: string): string | undefined {
     this.#rseq += 1;
     const next = { status, body, rseq: this.#rseq, headers: setHeader(headers, 'RSeq', String(this.#rseq)) };
     if (this.#inFlight !== undefined) {
       this.#queue.push(next);
-      return '';
+      return this.#user.print(status, next.headers, body);
     }
     return this.#start(next);
   }
@@ -50,7 +52,8 @@ export class ReliableProvisionals {
     if (this.#inFlight === undefined || Number.parseInt(rack, 10) !== this.#inFlight.rseq) {
       return false;
     }
-    this.stop();
+    this.#timer?.cancel();
+    this.#inFlight = undefined;
     const next = this.#queue.shift();
     if (next !== undefined) {
       this.#start(next);
@@ -58,10 +61,10 @@ export class ReliableProvisionals {
     return true;
   }
 
-  /** A final response has been sent, or the PRACK is here: no more resends. */
+  /** A final response has been sent: no more resends, and what waits never leaves. */
   stop(): void {
     this.#timer?.cancel();
-    this.#inFlight = undefined;
+    this.#queue.length = 0;
   }
 
   #start(waiting: Waiting): string | undefined {

@@ -1,6 +1,7 @@
 import { asciiLower } from '../../sip/chars.js';
-import { header, sameName, withoutHeader } from '../../sip/headers.js';
+import { cseq, header, sameName, withoutHeader } from '../../sip/headers.js';
 import { parseMessage, type Header, type SipMessage } from '../../sip/message.js';
+import { parseNameAddr } from '../../sip/name-addr.js';
 import { parseUri } from '../../sip/uri.js';
 
 /** What a request of the application may ask of this server beyond SIP. The headers never leave it. */
@@ -20,7 +21,8 @@ export interface AppMessage {
 const OWN_PREFIX = 'x-noodroute-';
 /** Written by the server, whatever the application says. */
 const SERVER_WRITES = ['Via', 'Route', 'Record-Route', 'RSeq', 'Content-Length'] as const;
-const METHODS = new Set([
+/** The methods that applications may send. */
+export const METHODS: ReadonlySet<string> = new Set([
   'INVITE', 'ACK', 'PRACK', 'CANCEL', 'BYE', 'OPTIONS', 'REGISTER', 'INFO', 'UPDATE', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY',
   'REFER', 'PUBLISH',
 ]); // prettier-ignore
@@ -40,6 +42,10 @@ export function readAppText(text: string): AppMessage | string {
     return `Invalid message: ${parsed.error}`;
   }
   const { message } = parsed;
+  const bad = badHeader(head, message.headers);
+  if (bad !== undefined) {
+    return `Invalid message: ${bad}`;
+  }
   if (message.kind === 'request' && !METHODS.has(message.method)) {
     return `invalid request-uri: ${message.method} ${message.uri}`;
   }
@@ -51,10 +57,19 @@ export function readAppText(text: string): AppMessage | string {
   return { message: { ...message, headers: typed, body }, wishes: wishesOf(message.headers) };
 }
 
-/** Whether a new request may go to this URI: only `sip:` and `sips:` with a host, and no blank in it. */
-export function isSendableUri(text: string): boolean {
+/**
+ * Whether a new request may go out with this Request-URI: `sip:` and `sips:` with a host; `tel:` and `urn:` only where the
+ * application names the next hop.
+ */
+export function isSendable(uri: string, nextHop: string | undefined): boolean {
+  const { scheme } = parseUri(uri);
+  const isNumber = scheme === 'tel' || scheme === 'urn';
+  return isSipUri(nextHop ?? uri) && (isNumber ? !/\s/.test(uri) : isSipUri(uri));
+}
+
+function isSipUri(text: string): boolean {
   const uri = parseUri(text);
-  return (uri.scheme === 'sip' || uri.scheme === 'sips') && uri.host !== '' && !/\s/.test(text);
+  return (uri.scheme === 'sip' || uri.scheme === 'sips') && uri.host !== '' && !/[\s<>]/.test(text);
 }
 
 /** `@localhost` in what the application wrote stands for the address that the request leaves from. */
@@ -68,9 +83,50 @@ export function withAddress(headers: readonly Header[], address: string): readon
 
 const NAMES_LOCALHOST = ['From', 'To', 'Contact', 'P-Asserted-Identity'] as const;
 
+const OF_THE_DIALOG = ['From', 'To', 'Call-ID', 'CSeq', 'Max-Forwards', 'RAck'] as const;
+
+/** What a request in a dialog says beside what the dialog knows. */
+export function dialogHeaders(headers: readonly Header[]): readonly Header[] {
+  return withoutHeader(headers, ...OF_THE_DIALOG);
+}
+
+/** What a CANCEL may carry of its own: mostly Reason (RFC 3326). */
+export function cancelHeaders(headers: readonly Header[]): readonly Header[] {
+  return withoutHeader(dialogHeaders(headers), 'Contact', 'P-Asserted-Identity', 'Content-Type');
+}
+
 /** The headers of a response of the application, without those that come from the request. */
 export function responseHeaders(headers: readonly Header[]): readonly Header[] {
   return withoutHeader(headers, 'Call-ID', 'CSeq', 'From', 'To');
+}
+
+/** What would change the meaning of the message when it is sent, or could not be read there. Nothing is dropped in silence. */
+function badHeader(head: string, headers: readonly Header[]): string | undefined {
+  if (/\r(?!\n)|(?<!\r)\n/.test(head)) {
+    return 'a line end inside a header';
+  }
+  const unnamed = headers.find(({ name }) => !TOKEN.test(name));
+  if (unnamed !== undefined) {
+    return `bad header name: ${unnamed.name}`;
+  }
+  const unread = headers.find((each) => !isReadable(each));
+  return unread === undefined ? undefined : `bad value of ${unread.name}: ${unread.value.slice(0, 60)}`;
+}
+
+const TOKEN = /^[\w.!%*+`'~-]+$/;
+const ADDRESSES = ['From', 'To', 'Contact'] as const;
+
+function isReadable({ name, value }: Header): boolean {
+  if (sameName(name, 'Max-Forwards')) {
+    return /^\d{1,3}$/.test(value) && Number(value) < 256;
+  }
+  if (sameName(name, 'CSeq')) {
+    return cseq([{ name, value }]) !== undefined || /^\d{1,10}$/.test(value);
+  }
+  if (sameName(name, 'Call-ID')) {
+    return value !== '' && !/\s/.test(value);
+  }
+  return value === '*' || !ADDRESSES.some((each) => sameName(each, name)) || parseNameAddr(value) !== undefined;
 }
 
 function withoutLength(head: string): string {

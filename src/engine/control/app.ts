@@ -3,39 +3,78 @@ import type { Socket } from 'node:net';
 import { frame, FrameReader } from './frames.js';
 import { readOrder, type Order } from './order.js';
 
+/** Who has not shown the secret has no reason to send more. */
+const LONGEST_BEFORE = 4_096;
+/** An application that reads nothing is gone, as far as calls are concerned. */
+const UNREAD_AT_MOST = 64 * 1024 * 1024;
+/** A refused one that does not close its side. */
+const ENDED_WITHIN_MS = 1_000;
+
+/** What the connection of an application tells of. */
+export interface AppEvents {
+  /** Called for each message, in order. */
+  order(app: App, order: Order): void;
+  /** Called once. */
+  closed(app: App): void;
+}
+
 /** A connected application. */
 export class App {
   readonly id = randomUUID();
-  /** Verbs (lower-case methods) that it wants to be given. */
-  readonly verbs = new Set<string>();
-  authenticated = false;
   readonly #socket: Socket;
+  readonly #events: AppEvents;
   readonly #reader = new FrameReader();
+  /** Verbs (lower-case methods) that it wants to be given, and the turn in which it was given one last. */
+  readonly #verbs = new Map<string, number>();
+  #authenticated = false;
   #corked = false;
+  #ended = false;
 
-  /** @param onOrder called for each message, in order. @param onClose called once. */
-  constructor(socket: Socket, onOrder: (app: App, order: Order) => void, onClose: (app: App) => void) {
+  constructor(socket: Socket, events: AppEvents) {
     this.#socket = socket;
+    this.#events = events;
+    this.#reader.longest = LONGEST_BEFORE;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 1_000);
     socket.on('data', (data: Buffer) => {
-      const payloads = this.#reader.push(data);
-      if (payloads === undefined) {
-        this.close();
-        return;
-      }
-      for (const payload of payloads) {
-        onOrder(this, readOrder(payload));
-      }
+      this.#read(data);
     });
     socket.on('error', () => undefined);
     socket.once('close', () => {
-      onClose(this);
+      events.closed(this);
     });
   }
 
   get connected(): boolean {
-    return !this.#socket.destroyed;
+    return !this.#socket.destroyed && !this.#ended;
+  }
+
+  get authenticated(): boolean {
+    return this.#authenticated;
+  }
+
+  /** It has shown the secret. */
+  authenticate(): void {
+    this.#authenticated = true;
+    this.#reader.longest = new FrameReader().longest;
+  }
+
+  /** It wants requests with this verb; to say so twice changes nothing. */
+  wants(verb: string): void {
+    this.#verbs.set(verb, this.#verbs.get(verb) ?? 0);
+  }
+
+  wantsNoMore(verb: string): void {
+    this.#verbs.delete(verb);
+  }
+
+  /** The turn in which it was given this verb last, 0 for never; undefined where it does not want it. */
+  lastServed(verb: string): number | undefined {
+    return this.#verbs.get(verb);
+  }
+
+  served(verb: string, turn: number): void {
+    this.#verbs.set(verb, turn);
   }
 
   /** Sends a message of ours: it gets an id. */
@@ -48,19 +87,38 @@ export class App {
     this.tell(`response|${order.id}|${what}`);
   }
 
-  /** Closes the connection when what was sent is out. */
+  /** Closes the connection when what was sent is out. What still comes is not read. */
   end(): void {
+    this.#ended = true;
     this.#socket.end();
+    setTimeout(() => {
+      this.#socket.destroy();
+    }, ENDED_WITHIN_MS).unref();
   }
 
   close(): void {
     this.#socket.destroy();
   }
 
+  #read(data: Buffer): void {
+    const payloads = this.#ended ? [] : this.#reader.push(data);
+    if (payloads === undefined) {
+      return this.close();
+    }
+    for (const payload of payloads) {
+      if (this.connected) {
+        this.#events.order(this, readOrder(payload));
+      }
+    }
+  }
+
   /** The messages of one tick leave in one write: on loopback the write is the dearest part of a message. */
   #write(payload: string): void {
-    if (this.#socket.destroyed) {
+    if (!this.connected) {
       return;
+    }
+    if (this.#socket.writableLength > UNREAD_AT_MOST) {
+      return this.close();
     }
     if (!this.#corked) {
       this.#corked = true;

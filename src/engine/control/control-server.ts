@@ -31,16 +31,15 @@ export class ControlServer {
     this.#switchboard = switchboard;
     this.#secret = digest(secret);
     this.#server = createServer((socket) => {
-      const app = new App(
-        socket,
-        (from, order) => {
+      const app = new App(socket, {
+        order: (from, order) => {
           this.#received(from, order);
         },
-        (gone) => {
+        closed: (gone) => {
           this.#connected.delete(gone);
           this.#switchboard.leave(gone);
         },
-      );
+      });
       this.#connected.add(app);
       setTimeout(() => {
         if (!app.authenticated) {
@@ -85,10 +84,10 @@ export class ControlServer {
     }
     switch (order.type) {
       case 'route':
-        app.verbs.add(order.verb);
+        app.wants(order.verb);
         return app.reply(order, 'OK');
       case 'remove_route':
-        app.verbs.delete(order.verb);
+        app.wantsNoMore(order.verb);
         return app.reply(order, 'OK');
       case 'ping':
         return app.reply(order, 'OK|pong');
@@ -114,7 +113,7 @@ export class ControlServer {
       return app.end();
     }
     if (!app.authenticated) {
-      app.authenticated = true;
+      app.authenticate();
       this.#switchboard.join(app);
     }
     const contacts = this.#agent.transports

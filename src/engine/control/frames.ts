@@ -4,24 +4,42 @@ const LONGEST_LENGTH = 8;
 
 /** Reads `length#payload` frames from a stream that may be cut anywhere. One character is one byte. */
 export class FrameReader {
-  #unread: Buffer = Buffer.alloc(0);
+  /** Bytes of the longest payload that is taken. */
+  longest = LONGEST_FRAME;
+  readonly #unread: Buffer[] = [];
+  #size = 0;
+  /** Bytes until the next frame can be complete. */
+  #needed = 0;
 
   /** @returns the payloads that are complete by now; `undefined` where the stream is no stream of frames. */
   push(data: Buffer): readonly string[] | undefined {
-    let rest = this.#unread.length === 0 ? data : Buffer.concat([this.#unread, data]);
+    this.#unread.push(data);
+    this.#size += data.length;
+    return this.#size < this.#needed ? [] : this.#read();
+  }
+
+  #read(): readonly string[] | undefined {
+    let rest = Buffer.concat(this.#unread);
     const payloads: string[] = [];
     for (;;) {
-      const frame = nextFrame(rest);
+      const frame = nextFrame(rest, this.longest);
       if (frame === 'garbage') {
         return undefined;
       }
-      if (frame === 'incomplete') {
-        this.#unread = rest;
+      if ('needed' in frame) {
+        this.#keep(rest, frame.needed);
         return payloads;
       }
       payloads.push(frame.payload);
       rest = rest.subarray(frame.end);
     }
+  }
+
+  #keep(rest: Buffer, needed: number): void {
+    this.#unread.length = 0;
+    this.#unread.push(rest);
+    this.#size = rest.length;
+    this.#needed = needed;
   }
 }
 
@@ -30,18 +48,20 @@ export function frame(payload: string): Buffer {
   return Buffer.from(`${payload.length}#${payload}`, 'latin1');
 }
 
-function nextFrame(bytes: Buffer): { payload: string; end: number } | 'incomplete' | 'garbage' {
+type Frame = { readonly payload: string; readonly end: number } | { readonly needed: number } | 'garbage';
+
+function nextFrame(bytes: Buffer, longest: number): Frame {
   const hash = bytes.subarray(0, LONGEST_LENGTH + 1).indexOf('#');
   if (hash < 0) {
-    return bytes.length > LONGEST_LENGTH || !isDigits(bytes) ? 'garbage' : 'incomplete';
+    return bytes.length > LONGEST_LENGTH || !isDigits(bytes) ? 'garbage' : { needed: bytes.length + 1 };
   }
   const digits = bytes.subarray(0, hash);
   const length = hash > 0 && isDigits(digits) ? Number(digits.toString('latin1')) : 0;
-  if (length === 0 || length > LONGEST_FRAME) {
+  if (length === 0 || length > longest) {
     return 'garbage';
   }
   const end = hash + 1 + length;
-  return bytes.length < end ? 'incomplete' : { payload: bytes.toString('latin1', hash + 1, end), end };
+  return bytes.length < end ? { needed: end } : { payload: bytes.toString('latin1', hash + 1, end), end };
 }
 
 function isDigits(bytes: Buffer): boolean {

@@ -1,9 +1,22 @@
 import { printMessage, type Header, type SipRequest } from '../../sip/message.js';
-import { header, headerValues } from '../../sip/headers.js';
+import { header, headerValues, setHeader } from '../../sip/headers.js';
+import { printHostPort } from '../../sip/host-port.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
+import type { LocalCause } from '../transaction/layer.js';
 import type { RequestClient } from '../agent/request-client.js';
 import type { Peer, Transport } from '../transport/transport.js';
 import { phrase } from '../agent/phrases.js';
+
+/** Why a final response was made up here. */
+export type LocalEnding = LocalCause | 'given up' | 'unresolvable';
+
+const LOCAL_STATUS: Readonly<Record<LocalEnding, number>> = {
+  timeout: 408,
+  refused: 503,
+  unresolvable: 503,
+  'too large': 513,
+  'given up': 487,
+};
 
 /** The time of day, UTC, as drachtio-server writes it: `22:37:37.786000`. */
 function timeOfDay(): string {
@@ -26,14 +39,16 @@ export function networkLine(incoming: IncomingRequest | IncomingResponse, txnId:
   return `${networkMeta(incoming)}|${txnId}|${dialogId}|\r\n${printMessage(incoming.message)}`;
 }
 
+/** A CANCEL, or what ends an unanswered call as well: applications know only CANCEL for that. */
+export function cancelLine(incoming: IncomingRequest, txnId: string, dialogId: string): string {
+  const headers = setHeader(incoming.message.headers, 'CSeq', `${incoming.cseq.number} CANCEL`);
+  const message: SipRequest = { ...incoming.message, method: 'CANCEL', headers, body: '' };
+  return networkLine(incoming.message.method === 'CANCEL' ? incoming : { ...incoming, message }, txnId, dialogId);
+}
+
 /** A response that the server made up: it has no source address. */
-export function localResponseLine(
-  sent: SipRequest,
-  status: number,
-  cause: string,
-  txnId: string,
-  dialogId: string,
-): string {
+export function localResponseLine(sent: SipRequest, cause: LocalEnding, txnId: string, dialogId: string): string {
+  const status = LOCAL_STATUS[cause];
   const copied = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].flatMap((name): Header[] =>
     headerValues(sent.headers, name).map((value) => ({ name, value })),
   );
@@ -50,7 +65,7 @@ export function unsolicitedByeLine(dialogId: string, callId: string, reason: str
 }
 
 /** The reply to a request of the application: how it left. */
-export function requestSent({ text, transport }: RequestClient, txnId: string): string {
+export function requestSent({ text, transport }: Pick<RequestClient, 'text' | 'transport'>, txnId: string): string {
   const { protocol, address, port } = transport;
   return `OK|application|${text.length}|${protocol}|${address}|${port}|${timeOfDay()}|${txnId}|Msg sent:|\r\n${text}`;
 }
@@ -69,9 +84,9 @@ export function responseSent(text: string, to: Peer, txnId: string, dialogId: st
   return `OK|application|${text.length}|${transport}|${address}|${port}|${timeOfDay()}|${txnId}|${dialogId}||Msg sent:|\r\n${text}`;
 }
 
-/** The tag and Call-ID of a request that we sent, as a dialog id. */
-export function dialogIdOfRequest({ headers }: SipRequest, fromTag: string): string {
-  return dialogIdOf(header(headers, 'Call-ID') ?? '', fromTag);
+/** What `localhost` stands for in the headers of an application. */
+export function addressOf({ address, port }: Transport): string {
+  return printHostPort({ host: address, port });
 }
 
 function networkMeta({ size, source }: IncomingRequest | IncomingResponse): string {

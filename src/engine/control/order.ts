@@ -15,6 +15,9 @@ export type Order =
     }
   | { readonly id: string; readonly type: 'wrong'; readonly why: string };
 
+/** An order with a SIP message in it. */
+export type SipOrder = Order & { readonly type: 'sip' };
+
 /** Reads a message: tokens between `|` up to the first CR LF, then the SIP text where there is one. */
 export function readOrder(payload: string): Order {
   const end = payload.indexOf('\r\n');

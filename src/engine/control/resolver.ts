@@ -9,12 +9,14 @@ export class Resolver {
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') {
       return undefined;
     }
+    let limit: NodeJS.Timeout | undefined = undefined;
     const found = await Promise.race([
       lookup(uri.host).catch(() => undefined),
       new Promise<undefined>((resolve) => {
-        setTimeout(resolve, RESOLVE_WITHIN_MS, undefined);
+        limit = setTimeout(resolve, RESOLVE_WITHIN_MS, undefined);
       }),
     ]);
+    clearTimeout(limit);
     return found === undefined ? undefined : printUri({ ...uri, host: found.address });
   }
 }

@@ -1,0 +1,45 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { cseq, header, withoutHeader } from '../../sip/headers.js';
+import { printHostPort } from '../../sip/host-port.js';
+import type { Header, SipRequest } from '../../sip/message.js';
+import { tagOf, withTag } from '../../sip/name-addr.js';
+import { newTag } from '../transaction/layer.js';
+import type { Transport } from '../transport/transport.js';
+
+/** What a new request outside any dialog says. What is missing is filled in. */
+export interface NewRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly headers: readonly Header[];
+  readonly body: string;
+}
+
+const MAX_FORWARDS = '70';
+/** Below 2^31 for ever (RFC 3261 8.1.1.5). */
+const FIRST_SEQUENCE_BELOW = 1_000_000;
+
+/** RFC 3261 8.1.1: with the headers without which no request leaves, in front of the others. */
+export function completeRequest({ method, uri, headers, body }: NewRequest, transport: Transport): SipRequest {
+  const from = header(headers, 'From') ?? `<sip:${hostPort(transport)}>`;
+  const own: Header[] = [
+    { name: 'Max-Forwards', value: header(headers, 'Max-Forwards') ?? MAX_FORWARDS },
+    { name: 'From', value: tagOf(from) === undefined ? withTag(from, newTag()) : from },
+    { name: 'To', value: header(headers, 'To') ?? `<${uri}>` },
+    { name: 'Call-ID', value: header(headers, 'Call-ID') ?? randomUUID() },
+    { name: 'CSeq', value: `${cseq(headers)?.number ?? randomInt(1, FIRST_SEQUENCE_BELOW)} ${method}` },
+  ];
+  const needsContact = (method === 'INVITE' || method === 'SUBSCRIBE') && header(headers, 'Contact') === undefined;
+  const contact = needsContact ? [{ name: 'Contact', value: contactOf(transport) }] : [];
+  const others = withoutHeader(headers, ...own.map(({ name }) => name));
+  return { kind: 'request', method, uri, headers: [...own, ...contact, ...others], body };
+}
+
+/** Our Contact value on a transport. */
+export function contactOf(transport: Transport): string {
+  const suffix = transport.protocol === 'tcp' ? ';transport=tcp' : '';
+  return `<sip:${hostPort(transport)}${suffix}>`;
+}
+
+function hostPort({ address, port }: Transport): string {
+  return printHostPort({ host: address, port: port === 5060 ? undefined : port });
+}
