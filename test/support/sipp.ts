@@ -32,7 +32,7 @@ export interface SippResult {
   /** Every message that it sent and received. */
   readonly messages: string;
   /** The Call-IDs of the requests of a method that it received. */
-  received(method: string): ReadonlySet<string>;
+  readonly received: (method: string) => ReadonlySet<string>;
   readonly output: string;
 }
 
@@ -82,7 +82,7 @@ export async function runSipp(options: SippOptions): Promise<SippResult> {
 }
 
 /** Waits until a program has the UDP port, as the kernel tells. */
-async function bound(address: string, port: number): Promise<void> {
+export async function bound(address: string, port: number): Promise<void> {
   const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
   const hex = (value: number, digits: number): string => value.toString(16).toUpperCase().padStart(digits, '0');
   const entry = `${[d, c, b, a].map((byte) => hex(byte, 2)).join('')}:${hex(port, 4)}`;
