@@ -3,7 +3,7 @@ import { Agent } from '../engine/agent/agent.js';
 import type { AgentDialog, DialogEvents } from '../engine/agent/dialog.js';
 import type { InviteServer } from '../engine/agent/invite-server.js';
 import { realClock, type EngineClock, type EngineTimer } from '../engine/clock.js';
-import { STANDARD_TIMERS, type TimerTable } from '../engine/timers.js';
+import type { TimerTable } from '../engine/timers.js';
 import type { IncomingRequest } from '../engine/transaction/incoming.js';
 import { parseReasons } from '../sip/reason.js';
 import { parseUri } from '../sip/uri.js';
@@ -14,6 +14,7 @@ import type { PointPlan } from './plan.js';
 import { RtpStream, type Pacer } from './rtp.js';
 import type { Speech } from './speech.js';
 import { RecentEvents, type PointState, type RtpCounts } from './state.js';
+import { LAB_TIMERS } from './timers.js';
 
 /** How long an answering point rings. */
 const ANSWER_AFTER_MS = 200;
@@ -37,7 +38,7 @@ export class AnsweringPoint {
   readonly #clock: EngineClock;
   readonly #recent = new RecentEvents();
   readonly #calls = new Set<AnsweringCall>();
-  readonly #counts = { rings: 0, answers: 0, phantomRings: 0, abandoned: 0 };
+  readonly #counts = { rings: 0, answers: 0, connected: 0, phantomRings: 0, abandoned: 0 };
   readonly #pastRtp = { sent: 0, received: 0, receivedBytes: 0 };
   #agent: Agent | undefined;
 
@@ -56,7 +57,7 @@ export class AnsweringPoint {
     const point = new AnsweringPoint(plan, tools);
     const { address, port } = plan;
     point.#agent = await Agent.open(
-      { contacts: [{ address, port }], timers: tools.timers ?? STANDARD_TIMERS },
+      { contacts: [{ address, port }], timers: tools.timers ?? LAB_TIMERS },
       {
         invite: (call) => {
           point.#invited(call);
@@ -115,6 +116,10 @@ export class AnsweringPoint {
           note('answered');
           this.#tools.answered(callId);
         },
+        connected: () => {
+          this.#counts.connected += 1;
+          note('connected');
+        },
         cancelled: (elsewhere) => {
           this.#counts[elsewhere ? 'phantomRings' : 'abandoned'] += 1;
           note(elsewhere ? 'phantom ring' : 'abandoned');
@@ -135,6 +140,8 @@ export class AnsweringPoint {
 interface AnsweringCallEvents {
   rang(): void;
   answered(): void;
+  /** The first ACK of the answer came. */
+  connected(): void;
   /** @param elsewhere whether another answering point, or another leg, has the call. */
   cancelled(elsewhere: boolean): void;
   over(why: string): void;
@@ -153,6 +160,7 @@ class AnsweringCall {
   #timer: EngineTimer | undefined;
   #stream: RtpStream | undefined;
   #dialog: AgentDialog | undefined;
+  #connected = false;
   #over = false;
 
   constructor(server: InviteServer, tools: CallTools, events: AnsweringCallEvents) {
@@ -219,6 +227,10 @@ class AnsweringCall {
   #dialogEvents(session: MediaSession): DialogEvents {
     return {
       acknowledged: ({ message }) => {
+        if (!this.#connected) {
+          this.#connected = true;
+          this.#events.connected();
+        }
         const answer = sdpOf(message.headers, message.body);
         if (answer !== undefined) {
           session.accept(answer);

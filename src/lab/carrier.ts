@@ -1,7 +1,7 @@
 import { Agent, type NewRequest } from '../engine/agent/agent.js';
 import type { InviteServer } from '../engine/agent/invite-server.js';
 import type { RequestServer } from '../engine/agent/request-server.js';
-import { STANDARD_TIMERS, type TimerTable } from '../engine/timers.js';
+import type { TimerTable } from '../engine/timers.js';
 import { header, withoutHeader, type Header } from '../sip/headers.js';
 import { parseNameAddr, printNameAddr } from '../sip/name-addr.js';
 import { parseUri } from '../sip/uri.js';
@@ -10,6 +10,7 @@ import { FaultFilter, type Fault } from './faults.js';
 import { callKey, carried, q850 } from './headers.js';
 import type { CarrierPlan, NumberPlan, TrunkPlan } from './plan.js';
 import { RecentEvents, type CallCounts, type CarrierState, type TrunkState } from './state.js';
+import { LAB_TIMERS } from './timers.js';
 
 const NO_CHANNEL = q850(34, 'No circuit/channel available');
 const UNALLOCATED = q850(1, 'Unallocated (unassigned) number');
@@ -55,7 +56,7 @@ export class Carrier {
    * @throws with `code` EADDRINUSE, `address` and `port` when another program has one of the addresses.
    */
   static async open(plan: CarrierPlan, options: CarrierOptions = {}): Promise<Carrier> {
-    const { faults = {}, timers = STANDARD_TIMERS } = options;
+    const { faults = {}, timers = LAB_TIMERS } = options;
     let carrier: Carrier | undefined;
     const filter = new FaultFilter(() => (carrier?.isGone === true ? 'blackhole' : 'clear'));
     const core = await openCore(plan, filter, timers);

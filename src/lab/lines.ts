@@ -79,10 +79,10 @@ export function stateLines(state: LabState): readonly string[] {
     ),
   ];
   const points = [
-    ['answering point', 'open', 'rings', 'answers', 'phantom rings', 'abandoned', 'RTP sent', 'RTP heard'],
-    ...state.psaps.map(({ id, openCalls, rings, answers, phantomRings, abandoned, rtp }) => [
+    ['answering point', 'open', 'rings', 'answers', 'connected', 'phantom rings', 'abandoned', 'RTP sent', 'RTP heard'],
+    ...state.psaps.map(({ id, openCalls, rings, answers, connected, phantomRings, abandoned, rtp }) => [
       id,
-      ...[openCalls, rings, answers, phantomRings, abandoned, rtp.sent, rtp.received].map(String),
+      ...[openCalls, rings, answers, connected, phantomRings, abandoned, rtp.sent, rtp.received].map(String),
     ]),
   ];
   return [`gateway ${state.sip.join(', ')}, ${state.admin}`, ...table(rows), ...table(points)];

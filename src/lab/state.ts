@@ -63,7 +63,10 @@ export interface PointState {
   readonly name: string;
   readonly address: string;
   readonly rings: number;
+  /** Calls that it took: 200 was sent. */
   readonly answers: number;
+  /** Answers that reached the carrier: their ACK came back. */
+  readonly connected: number;
   /** Rang, and was cancelled because the call was answered elsewhere. */
   readonly phantomRings: number;
   /** Rang, and was cancelled because the caller hung up. */
