@@ -613,7 +613,7 @@ t.test('44 a name in UTF-8, and an emoji in the body', async (t) => {
   serve = (req, res) => {
     received = req;
     const headers = { Subject: 'caf\u00e9 \u{1f692}', 'Content-Type': 'text/plain' };
-    res.send(200, { headers, body: '\u{1f692} on its way' });
+    srf.createUAS(req, res, { headers, localSdp: '\u{1f692} on its way' });
   };
   const call = new RawCall(caller, CALLER, HOST);
   call.local = `${name} <sip:0612@${CALLER}>;tag=${call.localTag}`;
