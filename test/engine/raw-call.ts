@@ -25,6 +25,8 @@ export class RawCall {
   local: string;
   target: string;
   cseq = 1;
+  /** The last INVITE, as it was sent. */
+  inviteText = '';
   readonly #peer: RawPeer;
   readonly #address: string;
   readonly #engine: string;
@@ -55,7 +57,8 @@ export class RawCall {
   /** Sends INVITE, as a new transaction. */
   invite(extra: Extra = {}): string {
     this.branch = `z9hG4bK${fresh()}`;
-    return this.#send('INVITE', this.cseq, this.branch, extra);
+    this.inviteText = this.#send('INVITE', this.cseq, this.branch, extra);
+    return this.inviteText;
   }
 
   /** Sends CANCEL for the last INVITE. */

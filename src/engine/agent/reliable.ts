@@ -81,7 +81,8 @@ export class ReliableProvisionals {
         return this.#user.notAcknowledged();
       }
       this.#transmit(waiting);
-      this.#resendAfter(waiting, delay * 2, elapsed + delay * 2);
+      const next = Math.min(delay * 2, this.#timers.t1x64 - elapsed);
+      this.#resendAfter(waiting, next, elapsed + next);
     });
   }
 

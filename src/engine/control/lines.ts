@@ -39,6 +39,20 @@ export function networkLine(incoming: IncomingRequest | IncomingResponse, txnId:
   return `${networkMeta(incoming)}|${txnId}|${dialogId}|\r\n${printMessage(incoming.message)}`;
 }
 
+/**
+ * The answer to an INVITE. drachtio-srf takes only 200 with a Contact for one, and drops a call that the far end believes to be
+ * answered: any other 2xx is shown as 200, and a Contact that is missing as the way to the far end.
+ */
+export function answerLine(response: IncomingResponse, remoteTarget: string, txnId: string, dialogId: string): string {
+  const { message } = response;
+  const lacksContact = header(message.headers, 'Contact') === undefined;
+  const headers = lacksContact
+    ? [...message.headers, { name: 'Contact', value: `<${remoteTarget}>` }]
+    : message.headers;
+  const status = message.status === 200 ? {} : { status: 200, reason: 'OK' };
+  return networkLine({ ...response, message: { ...message, ...status, headers } }, txnId, dialogId);
+}
+
 /** A CANCEL, or what ends an unanswered call as well: applications know only CANCEL for that. */
 export function cancelLine(incoming: IncomingRequest, txnId: string, dialogId: string): string {
   const headers = setHeader(incoming.message.headers, 'CSeq', `${incoming.cseq.number} CANCEL`);

@@ -15,7 +15,7 @@ import type { App } from './app.js';
 import { cancelHeaders, dialogHeaders, isSendable, withAddress, type Wishes } from './app-text.js';
 import type { Inbox } from './inbox.js';
 import type { Leg, Legs } from './legs.js';
-import { addressOf, cancelSent, localResponseLine, networkLine, requestSent } from './lines.js';
+import { addressOf, answerLine, cancelSent, localResponseLine, networkLine, requestSent } from './lines.js';
 import type { SipOrder } from './order.js';
 import { Resolver } from './resolver.js';
 
@@ -173,7 +173,7 @@ export class Orders {
   #answered(leg: Leg, response: IncomingResponse, dialog: AgentDialog): void {
     this.#invites.delete(leg.txnId);
     leg.dialog = dialog;
-    leg.app.tell(networkLine(response, leg.txnId, leg.id));
+    leg.app.tell(answerLine(response, dialog.state.remoteTarget, leg.txnId, leg.id));
     if (!leg.app.connected) {
       dialog.abandon();
     }
