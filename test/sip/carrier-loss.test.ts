@@ -44,6 +44,12 @@ t.test('400 calls at 20 a second, the primary black-holed half way', { timeout: 
   const lost = (psap?.answers ?? 0) - CALLS;
   t.ok(lost <= RATE, `${lost} calls rang at the moment of the loss: their first answer went into the black hole`);
   report(t, callers.times['2'] ?? []);
+  const later = reports.slice(CALLS / 2 + 3 * RATE);
+  t.same(
+    later.filter(({ attempts }) => attempts.length > 1 || attempts[0]?.carrier === 'kpn'),
+    [],
+    'P4 from 3 s after the loss no call touches the carrier any more',
+  );
 
   await new Promise((resolve) => setTimeout(resolve, 5_000));
   const rings = psap?.rings;

@@ -211,6 +211,22 @@ t.test('P2 100 Trying and then silence: the second carrier rings after the progr
   });
 });
 
+t.test('P20 the caller hears ringing within 2 s, whatever the trunks do', async (t) => {
+  await withCarriers('trying-then-nothing.xml', 'trying-then-nothing.xml', async ({ gateway }) => {
+    const result = await runSipp({
+      scenario: 'caller-gives-up.xml',
+      address: CALLER,
+      target: gateway.sip,
+      service: '112',
+      calls: 1,
+      duration: 10,
+    });
+    const ringing = result.times['2']?.[0] ?? Number.NaN;
+    t.match(result, { exitCode: 0, successful: 1 });
+    t.ok(ringing > 1_900 && ringing < 3 * 2_000, `180 after ${ringing} ms, though no trunk ever rang`);
+  });
+});
+
 t.test('when every attempt has failed the caller gets 503, without Retry-After', async (t) => {
   await withCarriers(t, 'reject-503.xml', 'reject-503.xml', async ({ gateway, kpn, second }) => {
     const result = await call(gateway, '112');

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { header, headerValues } from '../../src/sip/headers.js';
 import { FakeCaller, OFFER } from '../support/fake-sip-server.js';
@@ -237,4 +239,15 @@ t.test('a source that belongs to no ingress is not connected: 403, also for 112'
   const stranger = FakeCaller.from(invite('sip:112@gw', [FROM, TO]), { address: '192.0.2.1' });
   server.incoming(stranger);
   t.same(stranger.heard, [{ status: 403 }], 'bare: nothing that a scanner could learn from');
+});
+
+t.test('never answered by a simulator: noodroute run refuses a site file with lab endpoints', async (t) => {
+  const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'run', 'config/lab.yaml'], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  });
+  t.equal(status, 1);
+  t.equal(stdout, '');
+  t.match(stderr, /^config\/lab\.yaml: it names lab endpoints, which could answer a real 112 call/);
 });
