@@ -212,7 +212,7 @@ t.test('P2 100 Trying and then silence: the second carrier rings after the progr
 });
 
 t.test('P20 the caller hears ringing within 2 s, whatever the trunks do', async (t) => {
-  await withCarriers('trying-then-nothing.xml', 'trying-then-nothing.xml', async ({ gateway }) => {
+  await withCarriers(t, 'trying-then-nothing.xml', 'trying-then-nothing.xml', async ({ gateway }) => {
     const result = await runSipp({
       scenario: 'caller-gives-up.xml',
       address: CALLER,
