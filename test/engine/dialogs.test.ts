@@ -39,7 +39,7 @@ interface Placed {
   readonly call: RawCall;
   readonly txnId: string;
   readonly id: string;
-  order(method: string, extra?: readonly string[], body?: string): Promise<string>;
+  readonly order: (method: string, extra?: readonly string[], body?: string) => Promise<string>;
 }
 
 async function place(by: RawBehaviour): Promise<Placed> {

@@ -109,7 +109,8 @@ function messageOf(app: RawApp, { what, n, method, status, headers, body }: Step
       return `sip|${pick(replied.map((tokens) => tokens[10]))}|\r\n${text(`CANCEL sip:${n}@${CALLEE} SIP/2.0`)}`;
     case 'meta':
       return ['ping', 'route|invite', 'route|bye', 'remove_route|bye', `authenticate|${SECRET}|`, 'proxy|x|y'][n % 6];
-    default:
+    case 'call':
+    case 'wait':
       return undefined;
   }
 }
