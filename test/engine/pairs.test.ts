@@ -36,8 +36,8 @@ t.before(async () => {
     srf.createB2BUA(req, res, `sip:${req.get('X-Call')}@${CALLEE}`, options).then(
       ({ uas, uac }) => {
         outcomes.push('up');
-        uas.on('destroy', () => uac.destroy());
-        uac.on('destroy', () => uas.destroy());
+        uas.on('destroy', () => void uac.destroy());
+        uac.on('destroy', () => void uas.destroy());
       },
       (error: { readonly status: number }) => outcomes.push(String(error.status)),
     );

@@ -7,7 +7,7 @@ import { until } from '../support/until.js';
 export const SECRET = 'cymru';
 
 /** The durations of RFC 3261, so short that a test can wait for the longest. */
-export const SHORT: TimerTable = timersOf(40);
+const SHORT: TimerTable = timersOf(40);
 
 /** The durations that follow from a T1, in the proportions of the RFC. */
 export function timersOf(t1: number): TimerTable {
@@ -15,10 +15,13 @@ export function timersOf(t1: number): TimerTable {
   return { t1, t2, t4, t1x64, timerD: t1x64, silentApplication: t1 * 75 };
 }
 
-/** An engine on one loopback address: SIP on port 5060, control on port 9022. */
+/** An engine on one loopback address: SIP on port 5060 over UDP and TCP, control on port 9022. */
 export async function startRig(host: string, timers: TimerTable = SHORT): Promise<Engine> {
   return startEngine({
-    contacts: [{ address: host, port: 5060 }],
+    contacts: [
+      { address: host, port: 5060 },
+      { address: host, port: 5060, transport: 'tcp' },
+    ],
     control: { host, port: 9022 },
     secret: SECRET,
     timers,

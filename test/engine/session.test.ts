@@ -126,9 +126,9 @@ t.test('6 the right secret: OK with three lists, and the connect event has them'
   const reply = await app.ask(`authenticate|${SECRET}|`);
   const [ok, hostports, version, local] = reply.split('|');
   t.equal(ok, 'OK');
-  t.match(hostports, `udp/${HOST}:5060`);
+  t.equal(hostports, `udp/${HOST}:5060,tcp/${HOST}:5060`);
   t.match(version, /^v(\d+)\.(\d+)\.(\d+)/);
-  t.match(local, `udp/${HOST}:5060`);
+  t.equal(local, hostports);
   app.cut();
   const srf = newSrf();
   const up = new Promise<unknown[]>((resolve) => {
