@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import t from 'tap';
 import type { Engine } from '../../src/engine/engine.js';
 import { startRawPeer, valueOf, type RawBehaviour, type RawPeer } from '../support/raw-peer.js';
@@ -188,6 +190,38 @@ t.test('a new Contact in a re-INVITE or UPDATE is where the next requests go; in
   }
   call.request('BYE');
   await answer(await told(call.callId, /^BYE /), '200 OK');
+});
+
+t.test('a peer that names another transport is asked there', async (t) => {
+  const server = createServer();
+  server.listen(5071, CALLEE);
+  await once(server, 'listening');
+  const { call, order } = await place((invite, peer) => {
+    peer.respond(invite, '200 OK', [`Contact: <sip:desk@${CALLEE}:5071;transport=tcp>`], sdp(2));
+  });
+  await told(call.callId, /^SIP\/2.0 200/);
+  const connection = once(server, 'connection');
+  await order('ACK');
+  const [socket] = (await connection) as [Socket];
+  const [ack] = (await once(socket, 'data')) as [Buffer];
+  t.match(ack.toString('latin1'), /^ACK sip:desk@[^\r]+\r\nVia: SIP\/2.0\/TCP /);
+  await order('BYE');
+  socket.end();
+  server.close();
+});
+
+t.test('a callee that makes up tag after tag gets a bounded number of dialogs', async (t) => {
+  const { call, txnId } = await place((invite, peer) => {
+    for (let n = 0; n < 100; n += 1) {
+      peer.respond(invite, '180 Ringing', [CONTACT], '', `tag${n}`);
+    }
+  });
+  await told(call.callId, /^SIP\/2.0 180/, 100);
+  t.ok(engine.stats().dialogs < 50, `${engine.stats().dialogs} dialogs`);
+  await app.ask(`sip|${txnId}|\r\nCANCEL sip:x SIP/2.0\r\n\r\n`);
+  await call.requested('CANCEL');
+  callee.respond(call.inviteText, '487 Request Terminated');
+  await told(call.callId, /^SIP\/2.0 487/);
 });
 
 t.test('a request with a lower CSeq than the last is out of order: 500', async (t) => {

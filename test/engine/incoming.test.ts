@@ -324,6 +324,8 @@ t.test('31 of two final responses the second gets NOK', async (t) => {
   const call = new RawCall(caller, CALLER, HOST);
   call.request('MESSAGE', { headers: ['Content-Type: text/plain'], body: 'hello' });
   const txnId = tokensOf(await app.message(/^MESSAGE /))[8] ?? '';
+  const large = `sip|${txnId}|\r\nSIP/2.0 200 OK\r\nContent-Type: text/plain\r\n\r\n${'x'.repeat(65_000)}`;
+  t.equal(await app.ask(large), 'NOK|too large', 'what no datagram holds is refused, and may be said in fewer words');
   t.match(await app.ask(`sip|${txnId}|\r\nSIP/2.0 200 OK\r\n\r\n`), /^OK\|application\|/);
   t.equal(
     await app.ask(`sip|${txnId}|\r\nSIP/2.0 500 Oops\r\n\r\n`),

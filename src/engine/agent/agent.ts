@@ -66,6 +66,9 @@ export class UnsendableError extends Error {
   override readonly name = 'UnsendableError';
 }
 
+/** Anyone can make up an answer: more than this at a time get no BYE. */
+const STRAYS_AT_MOST = 64;
+
 /**
  * A SIP user agent core: transactions, dialogs, and what RFC 3261 asks of both sides of a call.
  *
@@ -86,6 +89,8 @@ export class Agent implements AgentCore {
   readonly #invites = new WeakMap<InviteServerHandle, InviteServer>();
   readonly #awaitingAck = new WeakMap<InviteServerHandle, DialogMember>();
   #transports: readonly Transport[] = [];
+  /** Dialogs that stray answers made, and that wait for the response to their BYE. */
+  #strays = 0;
 
   private constructor(options: AgentOptions, events: AgentEvents) {
     this.clock = options.clock ?? realClock;
@@ -246,7 +251,8 @@ export class Agent implements AgentCore {
       open.answered(response);
       return;
     }
-    if (via.host !== transport.address || (via.port ?? 5060) !== transport.port) {
+    const isOurs = via.host === transport.address && (via.port ?? 5060) === transport.port;
+    if (!isOurs || this.#strays >= STRAYS_AT_MOST) {
       return;
     }
     const request: SipRequest = {
@@ -260,7 +266,11 @@ export class Agent implements AgentCore {
     const events = { acknowledged: ignore, ended: ignore, request: ignore };
     const dialog = new AgentDialog(this, { ...state, contact: this.contactOf(transport) }, 'here', events);
     dialog.answered(response);
-    dialog.bye();
+    this.#strays += 1;
+    const over = (): void => {
+      this.#strays -= 1;
+    };
+    dialog.bye([], { response: ({ message }) => (message.status >= 200 ? over() : undefined), failed: over });
   }
 
   #refuse(handle: ServerHandle, status: number): void {

@@ -3,7 +3,7 @@ import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { InviteServerHandle, ServerHandle, TransactionLayer } from '../transaction/layer.js';
-import type { Transport } from '../transport/transport.js';
+import type { Peer, Transport } from '../transport/transport.js';
 import { dialogKey, type DialogState } from './dialog-state.js';
 
 /** What the network brings into a dialog. */
@@ -69,6 +69,8 @@ export interface AgentCore {
     headers: readonly Header[],
     body: string,
   ): SipResponse;
+  /** The transport that leads to a peer: of its protocol and family. */
+  transportTo(peer: Peer): Transport | undefined;
   /** Our Contact value on a transport. */
   contactOf(transport: Transport): string;
   /** The dialog whose 2xx this transaction sent; it hears when no ACK comes. */

@@ -1,12 +1,12 @@
 import { sameName } from '../../sip/headers.js';
-import type { Header } from '../../sip/message.js';
-import { printMessage } from '../../sip/message.js';
+import { printMessage, type Header } from '../../sip/message.js';
 import type { EngineTimer } from '../clock.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { ClientUser, InviteServerHandle, ServerHandle } from '../transaction/layer.js';
 import { Answers } from './answers.js';
 import type { AgentCore, DialogMember } from './core.js';
-import { contactUri, inDialogRequest, needsContact, routeSetOf, type DialogState } from './dialog-state.js';
+import { contactUri, needsContact, routeSetOf, type DialogState } from './dialog-state.js';
+import { onItsWay, type OnItsWay } from './own-requests.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { RequestServer } from './request-server.js';
 
@@ -125,8 +125,8 @@ export class AgentDialog implements DialogMember {
     if (owed === undefined) {
       return undefined;
     }
-    const { request, hop } = inDialogRequest(this.state, 'ACK', headers, body, owed);
-    const send = (): string => this.#core.layer.sendAck(request, hop, this.state.transport);
+    const { request, hop, transport } = onItsWay(this.#core, this.state, 'ACK', headers, body, owed);
+    const send = (): string => this.#core.layer.sendAck(request, hop, transport);
     const text = send();
     this.#answers.acknowledged(send);
     this.#patience?.cancel();
@@ -143,8 +143,7 @@ export class AgentDialog implements DialogMember {
     if (method === 'BYE') {
       return this.bye(headers, events);
     }
-    const { request, hop } = this.#next(method, headers, body);
-    const { transport } = this.state;
+    const { request, hop, transport } = this.#next(method, headers, body);
     if (method !== 'INVITE') {
       return this.#core.layer.sendRequest(request, hop, transport, this.#refreshing(method, events), false);
     }
@@ -165,8 +164,7 @@ export class AgentDialog implements DialogMember {
     this.#over = true;
     this.acknowledge();
     this.#refuseOpenInvite();
-    const { request, hop } = this.#next('BYE', headers, '');
-    const { transport } = this.state;
+    const { request, hop, transport } = this.#next('BYE', headers, '');
     const send = (): RequestClient =>
       this.#core.layer.sendRequest(request, hop, transport, this.#ending(events), false);
     if (this.#unacknowledged?.first !== true) {
@@ -355,9 +353,9 @@ export class AgentDialog implements DialogMember {
     send?.();
   }
 
-  #next(method: string, headers: readonly Header[], body: string): ReturnType<typeof inDialogRequest> {
+  #next(method: string, headers: readonly Header[], body: string): OnItsWay {
     this.state.localSequence += 1;
-    return inDialogRequest(this.state, method, headers, body, this.state.localSequence);
+    return onItsWay(this.#core, this.state, method, headers, body, this.state.localSequence);
   }
 
   #reinviting(events: ClientEvents, over: () => void): ClientUser {

@@ -28,6 +28,7 @@ interface Unacknowledged {
   readonly rack: string;
 }
 
+const EARLY_AT_MOST = 32;
 const RELEASED: Header = { name: 'Reason', value: 'SIP;cause=200;text="answered elsewhere"' };
 
 type Phase =
@@ -155,15 +156,19 @@ export class InviteClient implements RequestClient {
       this.#handle.cancel(this.#waitingCancel);
       this.#waitingCancel = undefined;
     }
-    if (response.message.status > 100 && response.toTag !== undefined && !this.#isGivenUp) {
-      const dialog = this.#dialogFor(response);
-      if (!this.#isInOrder(response, dialog)) {
-        return;
-      }
+    if (this.#makesDialog(response) && !this.#isInOrder(response, this.#dialogFor(response))) {
+      return;
     }
     if (!this.#isGivenUp) {
       this.#events.provisional(response);
     }
+  }
+
+  /** RFC 3261 12.1. A far end that makes up more and more tags gets no more dialogs. */
+  #makesDialog({ message, toTag }: IncomingResponse): boolean {
+    const isNew = toTag !== undefined && !this.#dialogs.has(toTag);
+    const isEarly = message.status > 100 && toTag !== undefined && !this.#isGivenUp;
+    return isEarly && !(isNew && this.#dialogs.size >= EARLY_AT_MOST);
   }
 
   /** RFC 3262 4: reliable responses count up by one per dialog; repeated and early ones are dropped. */

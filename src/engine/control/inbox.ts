@@ -17,6 +17,8 @@ import { refuse, type Question, type Questions } from './questions.js';
 
 /** Requests that mean nothing outside a dialog, where no application asks for them (RFC 3261 12.2.2). */
 const IN_DIALOGS_ONLY = new Set(['BYE', 'PRACK', 'UPDATE', 'INFO']);
+/** Bytes that a response keeps for its headers, where a datagram limits it. */
+const ROOM_FOR_HEADERS = 8_192;
 const UNKNOWN = 'NOK|Response not sent due to unknown transaction';
 
 /** What the network asks: it goes to the applications, and their answers go back. */
@@ -99,6 +101,9 @@ export class Inbox implements AgentEvents {
     const isReliable = message.status < 200 && headerValues(headers, 'Require').includes('100rel');
     if (question.kind === 'invite' && isReliable && !question.call.takesReliable) {
       return app.reply(order, 'NOK|Remote endpoint does not support 100rel');
+    }
+    if (message.body.length > (incoming.transport.largest ?? Infinity) - ROOM_FOR_HEADERS) {
+      return app.reply(order, 'NOK|too large');
     }
     const tag = tagOf(header(message.headers, 'To') ?? '');
     if (question.kind === 'invite' && tag !== undefined) {

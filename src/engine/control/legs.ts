@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AgentDialog } from '../agent/dialog.js';
 import type { InviteClient } from '../agent/invite-client.js';
 import type { App } from './app.js';
@@ -34,11 +35,7 @@ export class Legs {
   /** An id for a new leg. A peer that reuses a Call-ID and tag, or an application that does, must not take over another call. */
   newId(callId: string, fromTag: string): string {
     const id = dialogIdOf(callId, fromTag);
-    let free = id;
-    for (let n = 2; this.#legs.has(free); n += 1) {
-      free = `${id};again=${n}`;
-    }
-    return free;
+    return this.#legs.has(id) ? `${id};again=${randomUUID()}` : id;
   }
 
   add(leg: Leg): void {
