@@ -39,12 +39,9 @@ export class InviteServer {
     this.#reliable = new ReliableProvisionals(core.clock, core.timers, {
       print: (status, headers, body) => printMessage(this.#response(status, headers, body)),
       transmit: (status, headers, body) => this.#send(status, headers, body),
-      notAcknowledged: () => {
-        this.#expire(504);
-      },
     });
     this.#patience = core.clock.setTimer(core.timers.silentApplication, () => {
-      this.#expire(480);
+      this.#expire();
     });
     this.#send(100, [], '');
   }
@@ -136,9 +133,9 @@ export class InviteServer {
     this.#events.cancelled(handle.incoming);
   }
 
-  #expire(status: number): void {
-    if (this.reject(status) !== undefined) {
-      this.#events.expired?.(status);
+  #expire(): void {
+    if (this.reject(480) !== undefined) {
+      this.#events.expired?.(480);
     }
   }
 

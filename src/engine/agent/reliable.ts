@@ -9,8 +9,6 @@ export interface ReliableUser {
   /** The response as it would leave. */
   print(status: number, headers: readonly Header[], body: string): string;
   transmit(status: number, headers: readonly Header[], body: string): string | undefined;
-  /** No PRACK came within 64*T1. */
-  notAcknowledged(): void;
 }
 
 interface Waiting {
@@ -20,7 +18,12 @@ interface Waiting {
   readonly rseq: number;
 }
 
-/** Reliable provisional responses of a server (RFC 3262 3): one in flight, resent until its PRACK comes. */
+/**
+ * Reliable provisional responses of a server (RFC 3262 3): one in flight, resent until its PRACK comes.
+ *
+ * Without a PRACK the resends stop after 64*T1. The RFC would refuse the call then; a caller who hears ringing and waits is
+ * not given up here (DESIGN 8).
+ */
 export class ReliableProvisionals {
   readonly #clock: EngineClock;
   readonly #timers: TimerTable;
@@ -52,12 +55,7 @@ export class ReliableProvisionals {
     if (this.#inFlight === undefined || Number.parseInt(rack, 10) !== this.#inFlight.rseq) {
       return false;
     }
-    this.#timer?.cancel();
-    this.#inFlight = undefined;
-    const next = this.#queue.shift();
-    if (next !== undefined) {
-      this.#start(next);
-    }
+    this.#next();
     return true;
   }
 
@@ -65,6 +63,15 @@ export class ReliableProvisionals {
   stop(): void {
     this.#timer?.cancel();
     this.#queue.length = 0;
+  }
+
+  #next(): void {
+    this.#timer?.cancel();
+    this.#inFlight = undefined;
+    const next = this.#queue.shift();
+    if (next !== undefined) {
+      this.#start(next);
+    }
   }
 
   #start(waiting: Waiting): string | undefined {
@@ -77,8 +84,7 @@ export class ReliableProvisionals {
   #resendAfter(waiting: Waiting, delay: number, elapsed: number): void {
     this.#timer = this.#clock.setTimer(delay, () => {
       if (elapsed >= this.#timers.t1x64) {
-        this.#inFlight = undefined;
-        return this.#user.notAcknowledged();
+        return this.#next();
       }
       this.#transmit(waiting);
       const next = Math.min(delay * 2, this.#timers.t1x64 - elapsed);
