@@ -13,7 +13,7 @@ const HOST = '127.5.7.1';
 const CALLER = '127.5.7.2';
 const CALLEE = '127.5.7.3';
 const PROXY = '127.5.7.4';
-const T1 = 30;
+const T1 = 24;
 const CONTACT = `Contact: <sip:desk@${CALLEE}:5060>`;
 const ANSWER: RawBehaviour = (invite, peer) => {
   peer.respond(invite, '200 OK', [CONTACT], sdp(2));
@@ -400,6 +400,7 @@ t.test('a call that was given up: an answer long after the last resend is acknow
       ),
       /^OK\|application\|0\|/,
     );
+    await new Promise((resolve) => setTimeout(resolve, T1));
     const copies = callee.received.filter((text) => text === call.inviteText).length;
     await new Promise((resolve) => setTimeout(resolve, wait));
     t.equal(callee.received.filter((text) => text === call.inviteText).length, copies, 'no resend');

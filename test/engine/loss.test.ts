@@ -108,6 +108,7 @@ t.test('77 a leg without any response: no more resends, CANCEL at the first sign
     app.cut();
     await until(() => engine.stats().apps === 0, 1_000);
     const copies = (): number => callee.received.filter((text) => text === call.inviteText).length;
+    await new Promise((resolve) => setTimeout(resolve, T1));
     const sent = copies();
     await new Promise((resolve) => setTimeout(resolve, 8 * T1));
     t.equal(copies(), sent, 'no resend');
