@@ -83,6 +83,7 @@ async function answeredCall(t: Test): Promise<Call> {
       { id: 'second-a', carrier: 'second', address: '127.16.30.1:5060', tier: 2 },
     ],
   });
+  t.comment(`SIP server: ${gateway.server}`);
   t.teardown(async () => {
     await gateway.stop();
     callerPeer.close();

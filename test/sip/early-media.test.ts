@@ -20,6 +20,8 @@ interface Scene {
   readonly kpn: RawPeer;
   readonly second: RawPeer;
   readonly hangUp: () => Promise<void>;
+  /** Whether the SIP server shows a second answer (drachtio-server keeps it: the far end must end that leg). */
+  readonly showsForks: boolean;
 }
 
 /** One call of a raw caller through the gateway to two carriers that the test plays. */
@@ -41,6 +43,7 @@ async function play(t: Test, kpnPlays: RawBehaviour, secondPlays: RawBehaviour):
       { id: 'second-a', carrier: 'second', address: `${SECOND}:5060`, tier: 2 },
     ],
   });
+  t.comment(`SIP server: ${gateway.server}`);
   const caller = await startRawCaller(CALLER, gateway.sip);
   t.teardown(async () => {
     caller.close();
@@ -49,7 +52,7 @@ async function play(t: Test, kpnPlays: RawBehaviour, secondPlays: RawBehaviour):
     second.close();
   });
   const outcome = await caller.call({ uri: 'sip:112@gateway.example' });
-  return { outcome, kpn, second, hangUp: outcome.hangUp };
+  return { outcome, kpn, second, hangUp: outcome.hangUp, showsForks: gateway.server === 'embedded engine' };
 }
 
 function bodyOf(message: string): string {
@@ -97,18 +100,22 @@ t.test('183 with tag a, 200 with tag b, then 200 with tag a: one call, the other
       peer.respond(request, '200 OK', [contact('a'), SDP_TYPE], sdpOf(KPN, 7_100), 'tag-a');
     }, 200);
   };
-  const { outcome, kpn, hangUp } = await play(t, forks, () => undefined);
+  const { outcome, kpn, hangUp, showsForks } = await play(t, forks, () => undefined);
   t.equal(outcome.status, 200);
   t.equal(bodyOf(outcome.responses.at(-1) ?? ''), sdpOf(KPN, 7_200), 'the first 2xx won');
   const to = (method: string): readonly string[] =>
     kpn.requests(method).map((text) => /tag=(\S+)/.exec(valueOf(text, 'To'))?.[1] ?? '');
-  await until(() => to('BYE').includes('tag-a'), 2_000);
-  t.same([...to('ACK')].sort(), ['tag-a', 'tag-b'], 'both are acknowledged');
-  t.same(to('BYE'), ['tag-a'], 'and the second is released at once');
-  t.match(valueOf(kpn.requests('BYE')[0] ?? '', 'Reason'), /answered elsewhere/);
+  const released = showsForks ? ['tag-a'] : [];
+  await until(() => to('BYE').length > 0, 2_000);
+  t.same(to('BYE'), released, 'the second is released at once');
+  t.same([...to('ACK')].sort(), [...released, 'tag-b'], 'and acknowledged before');
+  t.ok(
+    kpn.requests('BYE').every((text) => valueOf(text, 'Reason').includes('answered elsewhere')),
+    'with the reason',
+  );
   await hangUp();
-  await until(() => to('BYE').length === 2, 2_000);
-  t.same(to('BYE'), ['tag-a', 'tag-b'], 'the call itself ends with its caller');
+  await until(() => to('BYE').length > released.length, 2_000);
+  t.same(to('BYE'), [...released, 'tag-b'], 'the call itself ends with its caller');
 });
 
 t.test('the 2xx of a trunk has no SDP: the caller gets what the same To tag sent before', async (t) => {

@@ -43,6 +43,7 @@ t.test('a carrier that is a stateful proxy: Kamailio between us and a SIPp answe
       { id: 'second-a', carrier: 'second', address: '127.13.30.1:5060', tier: 2 },
     ],
   });
+  t.comment(`SIP server: ${gateway.server}`);
   t.teardown(async () => {
     await gateway.stop();
     await carrier.stop();
