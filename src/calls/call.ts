@@ -67,6 +67,8 @@ export interface CallState {
   /** When the caller first heard ringing. */
   readonly ringingAt?: Instant;
   readonly answeredAt?: Instant;
+  /** A large message met silence: what starts from now on is plain (DESIGN 4.3). */
+  readonly keepPlain?: true;
   /** Nothing is left to start, and the open attempts are all late: when the search ends. */
   readonly lastChanceAt?: Instant;
 }
@@ -78,7 +80,8 @@ export type CallEvent =
   | { readonly type: 'responded'; readonly attempt: AttemptId; readonly status: number; readonly trusted: boolean }
   | { readonly type: 'answered'; readonly attempt: AttemptId }
   | { readonly type: 'failed'; readonly attempt: AttemptId; readonly verdict: Verdict; readonly status?: number }
-  | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness }
+  /** `large`: its INVITE is too large for one packet over UDP, so that silence may be the fate of a fragment. */
+  | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness; readonly large?: boolean }
   /** A canary is later than a healthy trunk would be. */
   | { readonly type: 'blame-due'; readonly attempt: AttemptId; readonly which: 'silence' | 'progress' }
   /** Nothing was heard of an attempt for so long that quick probes are to tell silent from slow. */

@@ -88,6 +88,11 @@ function isEssential(each: Header): boolean {
   );
 }
 
+/** Whether a request of ours with this content is too large for one packet over UDP. */
+export function isLarge({ headers, body }: Content): boolean {
+  return SERVER_ADDS + size(headers) + body.length > PLAIN_AT_MOST;
+}
+
 function size(headers: readonly Header[]): number {
   return headers.reduce((total, { name, value }) => total + name.length + value.length + 4, 0);
 }

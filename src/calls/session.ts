@@ -26,6 +26,7 @@ import { parseReasons, printReason } from '../sip/reason.js';
 import { answerTo, ringing } from './answer.js';
 import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
 import { inviteFor } from './outgoing.js';
+import { isLarge } from './plain.js';
 import { isTrustedProgress } from './progress.js';
 import { hasSdp } from '../sip/sdp-in-body.js';
 import { isOpen, newCall, transition } from './transition.js';
@@ -198,11 +199,11 @@ export class CallSession {
     this.#ports.attemptStarted(attempt, this, invite);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
     this.#legs.set(attempt.id, { leg });
-    this.#armDeadlines(attempt);
+    this.#armDeadlines(attempt, invite.nextHop.transport === 'udp' && isLarge(invite));
   }
 
-  #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt): void {
-    this.#after(deadlines.silence, { type: 'deadline', attempt: id, which: 'silence' });
+  #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt, large: boolean): void {
+    this.#after(deadlines.silence, { type: 'deadline', attempt: id, which: 'silence', large });
     this.#after(deadlines.progress, { type: 'deadline', attempt: id, which: 'progress' });
     this.#after(deadlines.doubt, { type: 'doubt-due', attempt: id });
     if (role === 'canary') {

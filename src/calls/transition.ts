@@ -136,7 +136,7 @@ function apply(draft: Draft, event: CallEvent): void {
     case 'failed':
       return onFailure(draft, event.attempt, event.verdict, event.status);
     case 'deadline':
-      return onDeadline(draft, event.attempt, event.which);
+      return onDeadline(draft, event.attempt, event.which, event.large === true);
     case 'blame-due':
       return onBlameDue(draft, event.attempt, event.which);
     case 'doubt-due':
@@ -240,13 +240,15 @@ function variantFor(verdict: Verdict, { trunk }: PlannedAttempt): Variant | unde
  * A missed deadline starts the next attempt; the late one stays open, and may still win (DESIGN 4.4). It counts against the
  * trunk at once, but for a canary: its deadlines are tighter than what a healthy trunk must keep.
  */
-function onDeadline(draft: Draft, id: AttemptId, which: Lateness): void {
+function onDeadline(draft: Draft, id: AttemptId, which: Lateness, large: boolean): void {
   const attempt = draft.find(id);
   if (attempt === undefined || isLate(attempt) || !isWaiting(attempt.state) || !hasMissed(attempt, which)) {
     return;
   }
   draft.update(id, { state: lateState(attempt.state) });
-  if (which !== 'ringing' && attempt.planned.role !== 'canary') {
+  if (which === 'silence' && large) {
+    doubtLarge(draft, attempt);
+  } else if (which !== 'ringing' && attempt.planned.role !== 'canary') {
     blame(draft, attempt);
   }
 }
@@ -270,6 +272,16 @@ function onDoubtDue(draft: Draft, id: AttemptId): void {
   if (draft.find(id)?.state.phase === 'silent') {
     draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'unheard' } });
   }
+}
+
+/**
+ * A large message over UDP met silence: a fragment may be lost on its way. The trunk is not blamed, small probes tell
+ * whether it is silent to them too, and what starts next is small (DESIGN 4.3).
+ */
+function doubtLarge(draft: Draft, attempt: Attempt): void {
+  draft.set({ keepPlain: true });
+  draft.update(attempt.id, { missed: judge({ service: draft.call.class, origin: 'deadline', which: 'large' }) });
+  draft.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'unheard' } });
 }
 
 function blame(draft: Draft, attempt: Attempt): void {
@@ -391,7 +403,7 @@ function continueSearch(draft: Draft): void {
   }
   if (next !== undefined) {
     draft.set({ remaining: rest });
-    draft.start(next, 'as-sent');
+    draft.start(next, draft.call.keepPlain === true ? 'plain' : 'as-sent');
   } else if (!draft.call.attempts.some(isOpen)) {
     draft.ask({ do: 'reject-caller' });
     end(draft, 'failed');

@@ -27,12 +27,12 @@ export interface LocalEnding {
 
 /**
  * A deadline of ours passed: nothing came back, or no trusted progress. `unheard` where the SIP server keeps 100 Trying to
- * itself, so that nobody knows which of the two it was.
+ * itself, so that nobody knows which of the two it was; `large` where nothing came back to a message of several packets.
  */
 export interface DeadlineEnding {
   readonly service: ServiceClass;
   readonly origin: 'deadline';
-  readonly which: 'silence' | 'progress' | 'unheard';
+  readonly which: 'silence' | 'progress' | 'unheard' | 'large';
 }
 
 /** We gave the attempt up: another won, or the caller hung up. */

@@ -48,6 +48,12 @@ const stalled: Verdict = {
   reason: '100 Trying, then nothing',
 };
 const unheard: Verdict = { ...stalled, fault: 'unknown', reason: 'no sign of ringing in time' };
+const large: Verdict = {
+  ...silent,
+  fault: 'unknown',
+  weight: 'none',
+  reason: 'nothing came back to a message too large for one packet',
+};
 const refused: Verdict = {
   fault: 'trunk',
   kind: 'refused',
@@ -95,6 +101,8 @@ function judgeDeadline(ending: DeadlineEnding): Verdict {
       return stalled;
     case 'unheard':
       return unheard;
+    case 'large':
+      return large;
   }
 }
 

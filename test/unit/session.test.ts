@@ -49,6 +49,20 @@ t.test('SDP before the answer stays here: the caller gets one session descriptio
   );
 });
 
+t.test('silence on a UDP request over 1,300 bytes: the next attempt carries what is essential', async (t) => {
+  const headers = [
+    { name: 'P-Asserted-Identity', value: '<sip:+31612345678@carrier.example>' },
+    { name: 'X-Long', value: 'x'.repeat(1_200) },
+    SDP,
+  ];
+  const { server, clock, kpn } = called(headers);
+  t.ok(header(kpn.request.headers, 'X-Long'), 'the first attempt carries everything');
+  clock.advance(600);
+  t.equal(header(server.callee(1).request.headers, 'X-Long'), undefined);
+  t.equal(header(server.callee(1).request.headers, 'P-Asserted-Identity'), headers[0]?.value);
+  t.equal(server.callee(1).request.body, OFFER);
+});
+
 t.test('100rel is offered only on a trunk that asks for it, and only with an offer', async (t) => {
   const offered = (index: number, body = OFFER): string | undefined => {
     const { server, clock } = called([], body);
