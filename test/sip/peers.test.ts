@@ -61,6 +61,41 @@ t.test('a carrier that is a stateful proxy: Kamailio between us and a SIPp answe
   t.match(await gateway.stats(), { openCalls: 0, dialogs: 0 });
 });
 
+for (const { how, strips } of [
+  { how: 'as it is', strips: [] },
+  { how: 'without our marks', strips: ['X-Passed-Through', 'Call-Info'] },
+]) {
+  t.test(`a carrier sends our own call back to us ${how}: Kamailio, and the next trunk rings`, async (t) => {
+    const psap = await startSipp({ scenario: 'answer.xml', address: '127.13.30.1' });
+    const carrier = await startKamailio('127.13.20.1', '127.13.0.1:5060', strips);
+    const gateway = await startGateway({
+      host: '127.13.0.1',
+      trunks: [
+        { id: 'kpn-a', carrier: 'kpn', address: '127.13.20.1:5060', tier: 1 },
+        { id: 'second-a', carrier: 'second', address: '127.13.30.1:5060', tier: 2 },
+      ],
+    });
+    t.comment(`SIP server: ${gateway.server}`);
+    t.teardown(async () => {
+      await gateway.stop();
+      await carrier.stop();
+      await psap.stop();
+    });
+    const call = { scenario: 'caller.xml', address: '127.13.1.1', target: gateway.sip, service: '112', calls: 1 };
+    const result = await runSipp({ ...call, duration: 200 });
+    t.match(result, { exitCode: 0, successful: 1 });
+    t.comment(`answered after ${result.times['1']?.[0]} ms`);
+    t.ok((result.times['1']?.[0] ?? Number.NaN) < 200 + 500, 'the loop is cut within one turn');
+    t.match((await gateway.calls())[0]?.attempts, [
+      { trunk: 'kpn-a', outcome: 'failed', reason: 'our own call came back to us' },
+      { trunk: 'second-a', outcome: 'answered' },
+    ]);
+    t.equal((await gateway.calls()).length, 1, 'the call that came back is no call of its own');
+    t.match(gateway.log(), /our own call came back to us/, 'and it is loud');
+    t.equal((await psap.stop()).received('INVITE').size, 1, 'the answering point rings once');
+  });
+}
+
 /** The highest correlation of a recording with the speech, played round and round, over where it may have begun. */
 function bestLikeness(recording: Int16Array, speech: Int16Array): number {
   const starts = Math.floor(speech.length / PACKET);

@@ -157,7 +157,7 @@ ${carriers.map((id) => `  ${id}: { name: ${id} }\n`).join('')}sites:
   test: { name: Test }
 trunks:
 ${site.trunks.map((trunk) => trunkLine(trunk, site.probeInterval ?? '1h')).join('')}ingresses:
-  local: { sources: [127.0.0.0/8] }
+${carriers.map((id) => ingressLine(id, site.trunks)).join('')}  local: { sources: [127.0.0.0/8] }
 `,
   );
 }
@@ -167,6 +167,14 @@ function routeLines({ id, tier, kind }: TestTrunk): string {
   return `  - { service: 112, destination: meldkamer, trunk: ${id}, number: ${emergency}, tier: ${tier} }
   - { service: 0900-8844, destination: politie, trunk: ${id}, number: ${police}, tier: ${tier} }
 `;
+}
+
+/** A carrier's calls come from where its trunks are. */
+function ingressLine(carrier: string, trunks: readonly TestTrunk[]): string {
+  const sources = trunks
+    .filter((trunk) => trunk.carrier === carrier)
+    .map(({ address }) => `${address.slice(0, address.lastIndexOf(':'))}/32`);
+  return `  ${carrier}: { carrier: ${carrier}, sources: [${[...new Set(sources)].join(', ')}] }\n`;
 }
 
 function trunkLine({ id, carrier, address, kind }: TestTrunk, probeInterval: string): string {

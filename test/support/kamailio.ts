@@ -9,11 +9,19 @@ export interface Kamailio {
   stop(): Promise<void>;
 }
 
-/** Debian's Kamailio as a carrier: a stateful proxy that stays in the dialog, answers OPTIONS, and has one next hop. */
-export async function startKamailio(address: string, nextHop: string): Promise<Kamailio> {
+/**
+ * Debian's Kamailio as a carrier: a stateful proxy that stays in the dialog, answers OPTIONS, and has one next hop.
+ *
+ * @param strips header names that it takes out of an INVITE.
+ */
+export async function startKamailio(
+  address: string,
+  nextHop: string,
+  strips: readonly string[] = [],
+): Promise<Kamailio> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-kamailio-'));
   const file = join(folder, 'kamailio.cfg');
-  writeFileSync(file, config(address, nextHop));
+  writeFileSync(file, config(address, nextHop, strips));
   const options = ['-f', file, '-DD', '-E', '-m', '32', '-M', '4', '-P', join(folder, 'pid'), '-Y', folder];
   const child = spawn('kamailio', options, { stdio: 'ignore' });
   const endWithTest = (): void => {
@@ -37,7 +45,7 @@ export async function startKamailio(address: string, nextHop: string): Promise<K
   };
 }
 
-function config(address: string, nextHop: string): string {
+function config(address: string, nextHop: string, strips: readonly string[]): string {
   return `listen=udp:${address}:5060
 children=1
 disable_tcp=yes
@@ -60,6 +68,7 @@ request_route {
   if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
   t_check_trans();
   record_route();
+  ${strips.map((name) => `remove_hf("${name}");`).join(' ')}
   $du = "sip:${nextHop}";
   t_relay();
 }
