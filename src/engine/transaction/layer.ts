@@ -10,7 +10,7 @@ import {
 } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
-import { peerKey, type Peer, type Transport, type TransportEvents } from '../transport/transport.js';
+import type { Peer, Transport, TransportEvents } from '../transport/transport.js';
 import {
   isRequest,
   readIncoming,
@@ -23,94 +23,22 @@ import { InviteClientTransaction, type InviteClientUser } from './invite-client.
 import { InviteServerTransaction, type InviteServerUser } from './invite-server.js';
 import { NonInviteClientTransaction, type NonInviteClientUser } from './non-invite-client.js';
 import { NonInviteServerTransaction, type NonInviteServerUser } from './non-invite-server.js';
+import { ClientTable, type ClientEntry } from './client-table.js';
 import { addVia, bareResponse, cancelOf, failureAck, newBranch } from './own-messages.js';
 
+import { ServerTable, type ServerEntry } from './server-table.js';
+import type {
+  ClientHandle,
+  ClientUser,
+  InviteHandle,
+  InviteServerHandle,
+  LayerUser,
+  ServerHandle,
+  TransactionCounts,
+} from './user.js';
+
 export { newTag, responseTo, type ResponseParts } from './own-messages.js';
-
-/** Why a final response was made here, and not by the peer. */
-export type LocalCause = 'timeout' | 'refused' | 'too large';
-
-/** What the sender of a request hears. */
-export interface ClientUser {
-  response(response: IncomingResponse): void;
-  failed(cause: LocalCause): void;
-}
-
-/** A request on its way. */
-export interface ClientHandle {
-  readonly request: SipRequest;
-  readonly peer: Peer;
-  readonly transport: Transport;
-  /** The request as it left, in bytes. */
-  readonly text: string;
-}
-
-/** An INVITE on its way. */
-export interface InviteHandle extends ClientHandle {
-  /** Stops the resends at once; the transaction stays for what is still on its way. */
-  stopResending(): void;
-  /**
-   * Cancels the INVITE, once. The CANCEL leaves when a provisional response has come (RFC 3261 9.1): now, or with the first
-   * one; until then nothing is resent. After a final response it does nothing.
-   */
-  cancel(extra: readonly Header[]): void;
-}
-
-/** A request that came in, to be answered. */
-export interface ServerHandle {
-  readonly incoming: IncomingRequest;
-  /** @returns the response as it left, or undefined when a final one has been sent already. */
-  respond(response: SipResponse): string | undefined;
-}
-
-/** An INVITE that came in. */
-export interface InviteServerHandle extends ServerHandle {
-  /** Whether a final response has been sent. */
-  readonly answered: boolean;
-  /** The ACK of our 2xx came: its resends stop. */
-  acknowledged(): void;
-}
-
-/** What the layer above hears. */
-export interface LayerUser {
-  invite(handle: InviteServerHandle): void;
-  request(handle: ServerHandle): void;
-  /** An ACK that belongs to no failure: that of a 2xx. */
-  ack(request: IncomingRequest): void;
-  /** CANCEL of an INVITE that is open here. The layer above answers both. */
-  cancel(handle: ServerHandle, invite: InviteServerHandle): void;
-  /** Our 2xx was never acknowledged. */
-  notAcknowledged(invite: InviteServerHandle): void;
-  /** A 2xx to an INVITE whose transaction is gone, or had a failure already. */
-  strayAnswer(response: IncomingResponse): void;
-}
-
-/** What is open, for the operator and for tests. */
-export interface TransactionCounts {
-  readonly inviteClients: number;
-  readonly inviteServers: number;
-  readonly otherClients: number;
-  readonly otherServers: number;
-  /** Of the others, those of OPTIONS outside dialogs: probes. */
-  readonly probes: number;
-}
-
-interface ClientEntry {
-  readonly machine: InviteClientTransaction | NonInviteClientTransaction;
-  readonly peer: Peer;
-  readonly isProbe: boolean;
-  heard: boolean;
-  received(response: IncomingResponse): void;
-  refused(): void;
-}
-
-interface ServerEntry {
-  readonly handle: ServerHandle;
-  readonly machine: InviteServerTransaction | NonInviteServerTransaction;
-  readonly isProbe: boolean;
-  /** Answered here; the layer above never saw it. */
-  readonly isOwn: boolean;
-}
+export type * from './user.js';
 
 /** No more kinds of bad messages than this are told apart. */
 const KINDS_AT_MOST = 1_000;
@@ -123,11 +51,8 @@ export class TransactionLayer implements TransportEvents {
   readonly #clock: EngineClock;
   readonly #timers: TimerTable;
   readonly #user: LayerUser;
-  readonly #clients = new Map<string, ClientEntry>();
-  readonly #servers = new Map<string, ServerEntry>();
-  readonly #byPeer = new Map<string, Set<ClientEntry>>();
-  /** The first request with a Call-ID, CSeq and From tag, by these: the key of its transaction. */
-  readonly #firsts = new Map<string, string>();
+  readonly #clients = new ClientTable();
+  readonly #servers = new ServerTable();
   /** Messages that could not be understood, or not be sent, by what was wrong. */
   readonly discarded = new Map<string, number>();
   /** Messages that break the grammar and could be understood all the same, by what was wrong. */
@@ -140,8 +65,8 @@ export class TransactionLayer implements TransportEvents {
   }
 
   counts(): TransactionCounts {
-    const clients = [...this.#clients.values()];
-    const servers = [...this.#servers.values()];
+    const clients = this.#clients.values();
+    const servers = this.#servers.values();
     const invites = (
       entries: readonly { machine: object }[],
       kind: abstract new (...args: never[]) => object,
@@ -188,7 +113,7 @@ export class TransactionLayer implements TransportEvents {
         });
       },
       terminated: () => {
-        this.#removeClient(`${branch} INVITE`);
+        this.#clients.remove(`${branch} INVITE`);
       },
     };
     const timers = t1 === undefined ? this.#timers : withT1(this.#timers, t1);
@@ -245,7 +170,7 @@ export class TransactionLayer implements TransportEvents {
 
   /** Ends what was sent to this peer and has no response yet. */
   refused(peer: Peer): void {
-    const unheard = [...(this.#byPeer.get(peerKey(peer)) ?? [])].filter(({ heard }) => !heard);
+    const unheard = this.#clients.ofPeer(peer).filter(({ heard }) => !heard);
     for (const entry of unheard) {
       this.#guard(() => {
         entry.refused();
@@ -384,7 +309,7 @@ export class TransactionLayer implements TransportEvents {
    * such request: the upstream tries again.
    */
   #isMerged(request: IncomingRequest): boolean {
-    const first = this.#servers.get(this.#firsts.get(mergeKey(request)) ?? '');
+    const first = this.#servers.firstOf(request);
     return request.toTag === undefined && request.fromTag !== undefined && first?.machine.open === true;
   }
 
@@ -427,7 +352,7 @@ export class TransactionLayer implements TransportEvents {
         });
       },
       terminated: () => {
-        this.#removeServer(key, incoming);
+        this.#servers.remove(key, incoming);
       },
     };
     const { transport } = incoming;
@@ -442,7 +367,7 @@ export class TransactionLayer implements TransportEvents {
         machine.acceptedAcknowledged();
       },
     };
-    this.#addServer(key, { handle, machine, isProbe: false, isOwn });
+    this.#servers.add(key, { handle, machine, isProbe: false, isOwn });
     return handle;
   }
 
@@ -452,30 +377,15 @@ export class TransactionLayer implements TransportEvents {
         this.#reply(text, incoming);
       },
       terminated: () => {
-        this.#removeServer(key, incoming);
+        this.#servers.remove(key, incoming);
       },
     };
     const { transport } = incoming;
     const machine = new NonInviteServerTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
     const handle: ServerHandle = { incoming, respond: (response) => sendResponse(machine, response) };
     const isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
-    this.#addServer(key, { handle, machine, isProbe, isOwn });
+    this.#servers.add(key, { handle, machine, isProbe, isOwn });
     return handle;
-  }
-
-  #addServer(key: string, entry: ServerEntry): void {
-    this.#servers.set(key, entry);
-    const { incoming } = entry.handle;
-    if (!entry.isOwn && incoming.toTag === undefined && incoming.message.method !== 'CANCEL') {
-      this.#firsts.set(mergeKey(incoming), key);
-    }
-  }
-
-  #removeServer(key: string, incoming: IncomingRequest): void {
-    this.#servers.delete(key);
-    if (this.#firsts.get(mergeKey(incoming)) === key) {
-      this.#firsts.delete(mergeKey(incoming));
-    }
   }
 
   #startNonInvite(
@@ -498,7 +408,7 @@ export class TransactionLayer implements TransportEvents {
         });
       },
       terminated: () => {
-        this.#removeClient(key);
+        this.#clients.remove(key);
       },
     };
     const machine = new NonInviteClientTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
@@ -526,23 +436,7 @@ export class TransactionLayer implements TransportEvents {
         }
       },
     };
-    this.#clients.set(key, entry);
-    const ofPeer = this.#byPeer.get(peerKey(peer)) ?? new Set();
-    ofPeer.add(entry);
-    this.#byPeer.set(peerKey(peer), ofPeer);
-  }
-
-  #removeClient(key: string): void {
-    const entry = this.#clients.get(key);
-    if (entry === undefined) {
-      return;
-    }
-    this.#clients.delete(key);
-    const ofPeer = this.#byPeer.get(peerKey(entry.peer));
-    ofPeer?.delete(entry);
-    if (ofPeer?.size === 0) {
-      this.#byPeer.delete(peerKey(entry.peer));
-    }
+    this.#clients.add(key, entry);
   }
 }
 
@@ -589,11 +483,6 @@ function sendResponse(
 ): string | undefined {
   const text = printMessage(response);
   return machine.respond(response.status, text) ? text : undefined;
-}
-
-/** RFC 3261 8.2.2.2. */
-function mergeKey({ callId, cseq, fromTag, message }: IncomingRequest): string {
-  return `${callId} ${cseq.number} ${message.method} ${fromTag ?? ''}`;
 }
 
 /** RFC 3261 17.2.3; without the magic cookie the fields of RFC 2543 tell requests apart. */

@@ -1,0 +1,71 @@
+import type { Header, SipRequest, SipResponse } from '../../sip/message.js';
+import type { Peer, Transport } from '../transport/transport.js';
+import type { IncomingRequest, IncomingResponse } from './incoming.js';
+
+/** Why a final response was made here, and not by the peer. */
+export type LocalCause = 'timeout' | 'refused' | 'too large';
+
+/** What the sender of a request hears. */
+export interface ClientUser {
+  response(response: IncomingResponse): void;
+  failed(cause: LocalCause): void;
+}
+
+/** A request on its way. */
+export interface ClientHandle {
+  readonly request: SipRequest;
+  readonly peer: Peer;
+  readonly transport: Transport;
+  /** The request as it left, in bytes. */
+  readonly text: string;
+}
+
+/** An INVITE on its way. */
+export interface InviteHandle extends ClientHandle {
+  /** Stops the resends at once; the transaction stays for what is still on its way. */
+  stopResending(): void;
+  /**
+   * Cancels the INVITE, once. The CANCEL leaves when a provisional response has come (RFC 3261 9.1): now, or with the first
+   * one; until then nothing is resent. After a final response it does nothing.
+   */
+  cancel(extra: readonly Header[]): void;
+}
+
+/** A request that came in, to be answered. */
+export interface ServerHandle {
+  readonly incoming: IncomingRequest;
+  /** @returns the response as it left, or undefined when a final one has been sent already. */
+  respond(response: SipResponse): string | undefined;
+}
+
+/** An INVITE that came in. */
+export interface InviteServerHandle extends ServerHandle {
+  /** Whether a final response has been sent. */
+  readonly answered: boolean;
+  /** The ACK of our 2xx came: its resends stop. */
+  acknowledged(): void;
+}
+
+/** What the layer above hears. */
+export interface LayerUser {
+  invite(handle: InviteServerHandle): void;
+  request(handle: ServerHandle): void;
+  /** An ACK that belongs to no failure: that of a 2xx. */
+  ack(request: IncomingRequest): void;
+  /** CANCEL of an INVITE that is open here. The layer above answers both. */
+  cancel(handle: ServerHandle, invite: InviteServerHandle): void;
+  /** Our 2xx was never acknowledged. */
+  notAcknowledged(invite: InviteServerHandle): void;
+  /** A 2xx to an INVITE whose transaction is gone, or had a failure already. */
+  strayAnswer(response: IncomingResponse): void;
+}
+
+/** What is open, for the operator and for tests. */
+export interface TransactionCounts {
+  readonly inviteClients: number;
+  readonly inviteServers: number;
+  readonly otherClients: number;
+  readonly otherServers: number;
+  /** Of the others, those of OPTIONS outside dialogs: probes. */
+  readonly probes: number;
+}
