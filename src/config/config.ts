@@ -9,6 +9,8 @@ export interface Config {
   readonly numbering: NumberingPlan;
   readonly sip: SipSettings;
   readonly admin: { readonly address: string; readonly port: number };
+  /** The folder of the journal's files, absolute or from the working directory. */
+  readonly journal: { readonly directory: string };
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' };
   /** The carriers are simulated. Such a file serves `npm start` and `noodroute lab`, never real callers. */
   readonly lab: boolean;

@@ -20,14 +20,18 @@ export type ReadResult =
 export interface Files {
   /** @param path relative to the site file. Never throws. */
   read(path: string): ReadResult;
+  /** The path as a program that does not know the site file may use it. */
+  resolve(path: string): string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Opens the files around a site file. */
 export function filesAround(sitePath: string, io: ConfigIo): Files {
   const readFile = io.readFile ?? readRegularFile;
+  const resolve = (path: string): string => (isAbsolute(path) ? path : join(dirname(sitePath), path));
   return {
-    read: (path) => readText(isAbsolute(path) ? path : join(dirname(sitePath), path), readFile),
+    resolve,
+    read: (path) => readText(resolve(path), readFile),
     env: io.env ?? process.env,
   };
 }

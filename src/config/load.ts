@@ -107,11 +107,14 @@ function finish(draft: Draft, files: Files): LoadResult {
   if (!secret.ok || problems.length > 0) {
     return { ok: false, problems: sortProblems(problems) };
   }
-  return { ok: true, config: build(draft, secret.secret), warnings: sortProblems(run(WARNINGS, draft)) };
+  return { ok: true, config: build(draft, files, secret.secret), warnings: sortProblems(run(WARNINGS, draft)) };
 }
 
-function build({ site, dialPlan, inventory }: Draft, secret: string): Config {
-  const { sip, admin, log, lab } = site.value;
+/** Where the journal is written when the site file does not say so: in the working directory. */
+const JOURNAL_DIRECTORY = 'var/journal';
+
+function build({ site, dialPlan, inventory }: Draft, files: Files, secret: string): Config {
+  const { sip, admin, journal, log, lab } = site.value;
   const { engine, contacts } = sip;
   const control = { host: sip.control.host, port: sip.control.port };
   return deepFreeze({
@@ -120,6 +123,7 @@ function build({ site, dialPlan, inventory }: Draft, secret: string): Config {
     numbering: numberingPlan(dialPlan.value),
     sip: { engine, contacts, control, secret },
     admin,
+    journal: { directory: journal.directory === undefined ? JOURNAL_DIRECTORY : files.resolve(journal.directory) },
     log,
     lab,
   });

@@ -22,6 +22,7 @@ export const siteFileSchema = mapping({
     }).prefault({}),
   }),
   admin: mapping({ address: host.default(LOCAL), port: port.default(ADMIN_PORT) }).prefault({}),
+  journal: mapping({ directory: filePath.optional() }).prefault({}),
   log: mapping({ level: choice('trace', 'debug', 'info', 'warn', 'error').default('info') }).prefault({}),
   lab: flag.default(false),
 });

@@ -89,6 +89,13 @@ t.test('the lab is where its users expect it', (t) => {
   t.end();
 });
 
+t.test('the journal is in the working directory, or where the site file says, from where that file is', (t) => {
+  t.same(loaded(loadConfig(SITE, { env: {} })).journal, { directory: 'var/journal' });
+  t.same(loaded(loadConfig('config/lab.yaml', { env: {} })).journal, { directory: 'var/lab/journal' });
+  t.same(loaded(loadConfig('config/example.yaml', { env: {} })).journal, { directory: '/var/lib/noodroute/journal' });
+  t.end();
+});
+
 t.test('an upstream has no other way unless the inventory says so', (t) => {
   const { network } = loaded(loadWith(change('inventory', '192.0.2.0/24]', '192.0.2.0/24], noPath: wilt')));
   t.match(network.ingresses, [

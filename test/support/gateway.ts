@@ -134,6 +134,7 @@ sip:
   contacts: [sip:${site.host}:5060;transport=udp]
   control: { host: ${site.host}, port: 9022, secretFile: secret }
 admin: { address: ${site.host}, port: 8080 }
+journal: { directory: journal }
 log: { level: info }
 `,
   );
