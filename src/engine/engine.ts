@@ -12,6 +12,8 @@ export interface EngineOptions {
   readonly secret: string;
   /** The standard ones where not given. */
   readonly timers?: TimerTable;
+  /** Milliseconds until an INVITE gets its 100 Trying; at once where not given. See `AgentOptions`. */
+  readonly tryingAfter?: number;
 }
 
 /** A running engine. */
@@ -27,9 +29,9 @@ export interface Engine {
  * @throws with `code`, `address` and `port` when an address cannot be bound.
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { contacts, control, secret, timers = STANDARD_TIMERS } = options;
+  const { contacts, control, secret, timers = STANDARD_TIMERS, tryingAfter = 0 } = options;
   const switchboard = new Switchboard(realClock, timers);
-  const agent = await Agent.open({ contacts, clock: realClock, timers }, switchboard);
+  const agent = await Agent.open({ contacts, clock: realClock, timers, tryingAfter }, switchboard);
   switchboard.attach(agent);
   const server = await ControlServer.open(agent, switchboard, { ...control, secret }).catch(async (error: unknown) => {
     await agent.close();
@@ -38,6 +40,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   return {
     stats: () => ({ ...agent.stats(), ...switchboard.stats() }),
     close: async () => {
+      switchboard.close();
       await server.close();
       await agent.close();
     },

@@ -12,6 +12,8 @@ export interface TimerTable {
   readonly timerD: number;
   /** An application that does not answer an INVITE is given up after this. Shorter than 64 s, after which callers give up. */
   readonly silentApplication: number;
+  /** So long a new INVITE waits for an application, where none is connected. */
+  readonly parked: number;
 }
 
 export const STANDARD_TIMERS: TimerTable = {
@@ -21,4 +23,5 @@ export const STANDARD_TIMERS: TimerTable = {
   t1x64: 32_000,
   timerD: 32_000,
   silentApplication: 60_000,
+  parked: 2_500,
 };

@@ -90,7 +90,7 @@ t.test('17 INVITE: 100 at once, and the application learns where it came in', as
   t.equal(received?.stackDialogId, '');
 });
 
-t.test('18 without an application every request gets 503, with a To tag', async (t) => {
+t.test('18 without an application every request but INVITE gets 503 at once, with a To tag', async (t) => {
   const call = new RawCall(caller, CALLER, HOST);
   for (const method of ['OPTIONS', 'MESSAGE', 'REGISTER', 'SUBSCRIBE', 'REFER', 'PUBLISH', 'NOTIFY']) {
     call.request(method);

@@ -33,8 +33,13 @@ export class RawApp {
 
   /** A connection that has shown the secret, and wants the given verbs. */
   static async ready(host: string, ...verbs: readonly string[]): Promise<RawApp> {
+    return RawApp.tagged(host, '', ...verbs);
+  }
+
+  /** The same, with tags. */
+  static async tagged(host: string, tags: string, ...verbs: readonly string[]): Promise<RawApp> {
     const app = await RawApp.open(host);
-    await app.ask(`authenticate|${SECRET}|`);
+    await app.ask(`authenticate|${SECRET}|${tags}`);
     for (const verb of verbs) {
       await app.ask(`route|${verb}`);
     }

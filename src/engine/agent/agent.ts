@@ -45,11 +45,16 @@ export interface AgentOptions {
   readonly filter?: TransportFilter;
   /** The Server header of our responses; none where not given. */
   readonly product?: string;
+  /**
+   * An INVITE gets its 100 after so many milliseconds, unless something else was sent by then (RFC 3261 17.2.1: 200 at
+   * most): who is to get no answer at all gets no 100 either. At once where not given.
+   */
+  readonly tryingAfter?: number;
 }
 
 /** What an agent hears from the network, outside the dialogs it has. */
 export interface AgentEvents {
-  /** A new INVITE. 100 Trying has been sent. */
+  /** A new INVITE. 100 Trying has been sent, or is about to be. */
   invite(call: InviteServer): void;
   /** Any other request outside a dialog. */
   request(request: RequestServer): void;
@@ -84,6 +89,7 @@ export class Agent implements AgentCore {
   readonly timers: TimerTable;
   readonly layer: TransactionLayer;
   readonly dialogs = new DialogTable();
+  readonly tryingAfter: number;
   readonly #events: AgentEvents;
   readonly #product: readonly Header[];
   readonly #invites = new WeakMap<InviteServerHandle, InviteServer>();
@@ -95,6 +101,7 @@ export class Agent implements AgentCore {
   private constructor(options: AgentOptions, events: AgentEvents) {
     this.clock = options.clock ?? realClock;
     this.timers = options.timers ?? STANDARD_TIMERS;
+    this.tryingAfter = options.tryingAfter ?? 0;
     this.#events = events;
     this.#product = options.product === undefined ? [] : [{ name: 'Server', value: options.product }];
     this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser());
@@ -228,7 +235,7 @@ export class Agent implements AgentCore {
     }
     const respond = (status: number, headers: readonly Header[], body: string): string | undefined =>
       handle.respond(this.response(incoming, status, status === 100 ? undefined : newTag(), headers, body));
-    this.#events.request(new RequestServer(incoming, respond));
+    this.#events.request(new RequestServer(handle, respond));
   }
 
   #receivedCancel(handle: ServerHandle, invite: InviteServerHandle): void {

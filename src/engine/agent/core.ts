@@ -61,6 +61,8 @@ export interface AgentCore {
   readonly timers: TimerTable;
   readonly layer: TransactionLayer;
   readonly dialogs: DialogTable;
+  /** Milliseconds until an INVITE gets its 100 Trying. */
+  readonly tryingAfter: number;
   /** A response of ours, with what every response carries. */
   response(
     request: IncomingRequest,

@@ -1,9 +1,10 @@
 import { sameName } from '../../sip/headers.js';
-import { printMessage, type Header } from '../../sip/message.js';
+import { printMessage, type Header, type SipRequest, type SipResponse } from '../../sip/message.js';
 import type { EngineTimer } from '../clock.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { ClientUser, InviteServerHandle, ServerHandle } from '../transaction/layer.js';
 import { Answers } from './answers.js';
+import { SessionDescriptions } from './session-descriptions.js';
 import type { AgentCore, DialogMember } from './core.js';
 import { contactUri, needsContact, routeSetOf, type DialogState } from './dialog-state.js';
 import { onItsWay, type OnItsWay } from './own-requests.js';
@@ -41,6 +42,8 @@ const SOON: Header = { name: 'Retry-After', value: '1' };
 /** An INVITE dialog, on either side, early or confirmed (RFC 3261 12 to 15). */
 export class AgentDialog implements DialogMember {
   readonly state: DialogState;
+  /** What both sides said last about their media. */
+  readonly session = new SessionDescriptions();
   readonly #core: AgentCore;
   /** Whose INVITE makes it. */
   readonly #caller: 'here' | 'there';
@@ -128,6 +131,7 @@ export class AgentDialog implements DialogMember {
     const { request, hop, transport } = onItsWay(this.#core, this.state, 'ACK', headers, body, owed);
     const send = (): string => this.#core.layer.sendAck(request, hop, transport);
     const text = send();
+    this.session.exchanged(request, undefined);
     this.#answers.acknowledged(send);
     this.#patience?.cancel();
     this.#inviteOut = false;
@@ -145,11 +149,11 @@ export class AgentDialog implements DialogMember {
     }
     const { request, hop, transport } = this.#next(method, headers, body);
     if (method !== 'INVITE') {
-      return this.#core.layer.sendRequest(request, hop, transport, this.#refreshing(method, events), false);
+      return this.#core.layer.sendRequest(request, hop, transport, this.#refreshing(request, events), false);
     }
     this.#inviteOut = true;
     let limit: EngineTimer | undefined = undefined;
-    const user = this.#reinviting(events, () => limit?.cancel());
+    const user = this.#reinviting(request, events, () => limit?.cancel());
     const handle = this.#core.layer.sendInvite(request, hop, transport, user);
     limit = this.#core.clock.setTimer(REINVITE_AT_MOST_MS, () => {
       handle.cancel([]);
@@ -215,7 +219,7 @@ export class AgentDialog implements DialogMember {
     this.#refreshTarget(handle.incoming);
     handle.respond(this.#core.response(handle.incoming, 100, undefined, [], ''));
     const respond = (status: number, headers: readonly Header[], body: string): string | undefined => {
-      const sent = handle.respond(this.#response(handle.incoming, status, headers, body));
+      const sent = this.#respond(handle, status, headers, body);
       if (sent !== undefined && status >= 200) {
         this.#inviteIn = undefined;
         if (status < 300) {
@@ -224,7 +228,7 @@ export class AgentDialog implements DialogMember {
       }
       return sent;
     };
-    this.#events.request(new RequestServer(handle.incoming, respond));
+    this.#events.request(new RequestServer(handle, respond));
   }
 
   receivedRequest(handle: ServerHandle): void {
@@ -261,6 +265,7 @@ export class AgentDialog implements DialogMember {
     }
     this.#unacknowledged.handle.acknowledged();
     this.#unacknowledged = undefined;
+    this.session.exchanged(undefined, ack.message);
     if (!this.#over) {
       this.#events.acknowledged(ack);
     }
@@ -327,9 +332,7 @@ export class AgentDialog implements DialogMember {
   }
 
   #toAnswer(handle: ServerHandle): RequestServer {
-    return new RequestServer(handle.incoming, (status, headers, body) =>
-      handle.respond(this.#response(handle.incoming, status, headers, body)),
-    );
+    return new RequestServer(handle, (status, headers, body) => this.#respond(handle, status, headers, body));
   }
 
   #ending(events: ClientEvents): ClientUser {
@@ -358,7 +361,7 @@ export class AgentDialog implements DialogMember {
     return onItsWay(this.#core, this.state, method, headers, body, this.state.localSequence);
   }
 
-  #reinviting(events: ClientEvents, over: () => void): ClientUser {
+  #reinviting(request: SipRequest, events: ClientEvents, over: () => void): ClientUser {
     return {
       response: (response) => {
         const { status } = response.message;
@@ -371,6 +374,7 @@ export class AgentDialog implements DialogMember {
           return events.response(response);
         }
         if (this.answered(response)) {
+          this.session.exchanged(request, response.message);
           events.response(response);
         }
       },
@@ -382,11 +386,14 @@ export class AgentDialog implements DialogMember {
     };
   }
 
-  #refreshing(method: string, events: ClientEvents): ClientUser {
+  #refreshing(request: SipRequest, events: ClientEvents): ClientUser {
     return {
       response: (response) => {
-        if (needsContact(method) && response.message.status >= 200 && response.message.status < 300) {
-          this.state.remoteTarget = contactUri(response.message) ?? this.state.remoteTarget;
+        const { message } = response;
+        if (message.status >= 200 && message.status < 300) {
+          this.session.exchanged(request, message);
+          const target = needsContact(request.method) ? contactUri(message) : undefined;
+          this.state.remoteTarget = target ?? this.state.remoteTarget;
         }
         events.response(response);
       },
@@ -407,7 +414,16 @@ export class AgentDialog implements DialogMember {
     return false;
   }
 
-  #response(incoming: IncomingRequest, status: number, headers: readonly Header[], body: string) {
+  #respond(handle: ServerHandle, status: number, headers: readonly Header[], body: string): string | undefined {
+    const response = this.#response(handle.incoming, status, headers, body);
+    const sent = handle.respond(response);
+    if (sent !== undefined && status >= 200 && status < 300) {
+      this.session.exchanged(response, handle.incoming.message);
+    }
+    return sent;
+  }
+
+  #response(incoming: IncomingRequest, status: number, headers: readonly Header[], body: string): SipResponse {
     const { method } = incoming.message;
     const lacks = needsContact(method) && status >= 101 && status < 300 && !headers.some(isContact);
     const contact = lacks ? [{ name: 'Contact', value: this.state.contact }] : [];

@@ -156,8 +156,12 @@ export class InviteClient implements RequestClient {
       this.#handle.cancel(this.#waitingCancel);
       this.#waitingCancel = undefined;
     }
-    if (this.#makesDialog(response) && !this.#isInOrder(response, this.#dialogFor(response))) {
-      return;
+    if (this.#makesDialog(response)) {
+      const dialog = this.#dialogFor(response);
+      if (!this.#isInOrder(response, dialog)) {
+        return;
+      }
+      dialog.session.exchanged(undefined, response.message);
     }
     if (!this.#isGivenUp) {
       this.#events.provisional(response);
@@ -198,6 +202,7 @@ export class InviteClient implements RequestClient {
       return this.#release(response, dialog);
     }
     dialog.answered(response);
+    dialog.session.exchanged(this.request, response.message);
     if (phase === 'cancelling') {
       dialog.byeAfterAck();
     }

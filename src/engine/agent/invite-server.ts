@@ -31,6 +31,10 @@ export class InviteServer {
   #events = NOBODY;
   #dialog: AgentDialog | undefined;
   #patience: EngineTimer | undefined;
+  /** Set while our 100 waits. */
+  #tryingTimer: EngineTimer | undefined;
+  /** Whether the caller has a description of ours, or may have one that waits for its PRACK. */
+  #committed = false;
 
   constructor(core: AgentCore, handle: InviteServerHandle) {
     this.incoming = handle.incoming;
@@ -43,7 +47,7 @@ export class InviteServer {
     this.#patience = core.clock.setTimer(core.timers.silentApplication, () => {
       this.#expire();
     });
-    this.#send(100, [], '');
+    this.#trying();
   }
 
   /** The tag of our side. */
@@ -60,6 +64,11 @@ export class InviteServer {
   get takesReliable(): boolean {
     const { headers } = this.incoming.message;
     return [...headerValues(headers, 'Supported'), ...headerValues(headers, 'Require')].includes('100rel');
+  }
+
+  /** Whether the caller has been promised something that another application could not keep. */
+  get committed(): boolean {
+    return this.#committed;
   }
 
   attach(events: InviteServerEvents): void {
@@ -87,6 +96,7 @@ export class InviteServer {
       this.#early();
     }
     const isReliable = status > 100 && headerValues(headers, 'Require').includes('100rel');
+    this.#committed ||= isReliable || body !== '';
     return isReliable ? this.#reliable.send(status, headers, body) : this.#send(status, headers, body);
   }
 
@@ -122,6 +132,13 @@ export class InviteServer {
     return text;
   }
 
+  /** Sends nothing at all, neither now nor later: for strangers. */
+  drop(): void {
+    this.#handle.drop();
+    this.#dialog?.drop();
+    this.#finished();
+  }
+
   /** The CANCEL of this INVITE came (RFC 3261 9.2). After our 200 the call is over as soon as the caller's ACK is there. */
   cancelled(handle: ServerHandle): void {
     handle.respond(this.#core.response(handle.incoming, 200, this.#localTag, [], ''));
@@ -141,7 +158,19 @@ export class InviteServer {
 
   #finished(): void {
     this.#patience?.cancel();
+    this.#tryingTimer?.cancel();
     this.#reliable.stop();
+  }
+
+  #trying(): void {
+    const { clock, tryingAfter } = this.#core;
+    if (tryingAfter === 0) {
+      this.#send(100, [], '');
+      return;
+    }
+    this.#tryingTimer = clock.setTimer(tryingAfter, () => {
+      this.#send(100, [], '');
+    });
   }
 
   #early(): AgentDialog {
@@ -180,7 +209,10 @@ export class InviteServer {
   }
 
   #send(status: number, headers: readonly Header[], body: string): string | undefined {
-    return this.#handle.respond(this.#response(status, headers, body));
+    this.#tryingTimer?.cancel();
+    const response = this.#response(status, headers, body);
+    this.#dialog?.session.exchanged(response, this.incoming.message);
+    return this.#handle.respond(response);
   }
 
   #response(status: number, headers: readonly Header[], body: string): SipResponse {

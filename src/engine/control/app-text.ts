@@ -8,8 +8,12 @@ import { parseUri } from '../../sip/uri.js';
 export interface Wishes {
   /** CANCEL: stop the resends, and end by ourselves whatever still comes. */
   readonly giveUp: boolean;
-  /** INVITE and OPTIONS: milliseconds until the first resend. */
+  /** INVITE: milliseconds until the first resend. */
   readonly t1: number | undefined;
+  /** A response: nothing leaves, and the request is forgotten. */
+  readonly drop: boolean;
+  /** A 2xx to INVITE, an ACK, or any other request in a dialog: the id of the dialog that it is paired with. */
+  readonly pair: string | undefined;
 }
 
 /** A message of the application, made ready. */
@@ -146,5 +150,10 @@ function withContentType(headers: readonly Header[], body: string): readonly Hea
 
 function wishesOf(headers: readonly Header[]): Wishes {
   const t1 = Number(header(headers, 'X-Noodroute-T1'));
-  return { giveUp: header(headers, 'X-Noodroute-Give-Up') !== undefined, t1: t1 > 0 ? t1 : undefined };
+  return {
+    giveUp: header(headers, 'X-Noodroute-Give-Up') !== undefined,
+    t1: t1 > 0 ? t1 : undefined,
+    drop: header(headers, 'X-Noodroute-Drop') !== undefined,
+    pair: header(headers, 'X-Noodroute-Pair'),
+  };
 }

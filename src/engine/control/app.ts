@@ -26,6 +26,7 @@ export class App {
   readonly #reader = new FrameReader();
   /** Verbs (lower-case methods) that it wants to be given, and the turn in which it was given one last. */
   readonly #verbs = new Map<string, number>();
+  #tags: readonly string[] = [];
   #authenticated = false;
   #corked = false;
   #ended = false;
@@ -53,10 +54,17 @@ export class App {
     return this.#authenticated;
   }
 
-  /** It has shown the secret. */
-  authenticate(): void {
+  /** It has shown the secret, and says what it is called. */
+  authenticate(tags: readonly string[]): void {
     this.#authenticated = true;
+    this.#tags = tags;
     this.#reader.longest = new FrameReader().longest;
+  }
+
+  /** Whether the other one can stand in for it: both have a tag in common, or none at all. */
+  isKinOf(other: App): boolean {
+    const isTagless = this.#tags.length === 0 && other.#tags.length === 0;
+    return isTagless || this.#tags.some((tag) => other.#tags.includes(tag));
   }
 
   /** It wants requests with this verb; to say so twice changes nothing. */

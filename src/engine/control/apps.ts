@@ -29,8 +29,8 @@ export class Apps {
     return app;
   }
 
-  /** Any one that is there. */
-  any(): App | undefined {
-    return this.#apps.find(({ connected }) => connected);
+  /** One that is there and can stand in for an application that is gone. */
+  kinOf(gone: App): App | undefined {
+    return this.#apps.find((app) => app.connected && app.isKinOf(gone));
   }
 }

@@ -76,7 +76,7 @@ export class ControlServer {
 
   #received(app: App, order: Order): void {
     if (order.type === 'authenticate') {
-      return this.#authenticate(app, order, order.secret);
+      return this.#authenticate(app, order);
     }
     if (order.type === 'wrong' || !app.authenticated) {
       app.reply(order, `NO|${order.type === 'wrong' ? order.why : 'authenticate first'}`);
@@ -85,7 +85,8 @@ export class ControlServer {
     switch (order.type) {
       case 'route':
         app.wants(order.verb);
-        return app.reply(order, 'OK');
+        app.reply(order, 'OK');
+        return this.#switchboard.wanted(order.verb);
       case 'remove_route':
         app.wantsNoMore(order.verb);
         return app.reply(order, 'OK');
@@ -107,13 +108,13 @@ export class ControlServer {
     }
   }
 
-  #authenticate(app: App, order: Order, secret: string): void {
-    if (!timingSafeEqual(digest(secret), this.#secret)) {
+  #authenticate(app: App, order: Order & { readonly type: 'authenticate' }): void {
+    if (!timingSafeEqual(digest(order.secret), this.#secret)) {
       app.reply(order, 'NO|incorrect secret');
       return app.end();
     }
     if (!app.authenticated) {
-      app.authenticate();
+      app.authenticate(order.tags);
       this.#switchboard.join(app);
     }
     const contacts = this.#agent.transports

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { header, headerValues } from '../../sip/headers.js';
-import type { SipResponse } from '../../sip/message.js';
+import { printMessage, type SipResponse } from '../../sip/message.js';
 import { tagOf } from '../../sip/name-addr.js';
 import type { AgentEvents } from '../agent/agent.js';
 import { WHY_ENDED, type DialogEvents } from '../agent/dialog.js';
@@ -8,17 +8,21 @@ import type { InviteServer } from '../agent/invite-server.js';
 import type { RequestServer } from '../agent/request-server.js';
 import { responsePeer, type IncomingRequest } from '../transaction/incoming.js';
 import type { App } from './app.js';
-import { METHODS, responseHeaders, withAddress } from './app-text.js';
+import { METHODS, responseHeaders, withAddress, type Wishes } from './app-text.js';
 import type { Apps } from './apps.js';
 import type { Leg, Legs } from './legs.js';
 import { addressOf, cancelLine, networkLine, newRequestLine, responseSent, unsolicitedByeLine } from './lines.js';
 import type { SipOrder } from './order.js';
-import { refuse, type Question, type Questions } from './questions.js';
+import type { Parking } from './parking.js';
+import type { InviteQuestion, Question, Questions, RequestQuestion } from './questions.js';
+import { StandIn } from './stand-in.js';
 
 /** Requests that mean nothing outside a dialog, where no application asks for them (RFC 3261 12.2.2). */
 const IN_DIALOGS_ONLY = new Set(['BYE', 'PRACK', 'UPDATE', 'INFO']);
 /** Bytes that a response keeps for its headers, where a datagram limits it. */
 const ROOM_FOR_HEADERS = 8_192;
+/** An application that was given a dialog of another one says so that it does not know it. */
+const KNOWS_NOTHING = new Set([404, 481]);
 const UNKNOWN = 'NOK|Response not sent due to unknown transaction';
 
 /** What the network asks: it goes to the applications, and their answers go back. */
@@ -26,24 +30,31 @@ export class Inbox implements AgentEvents {
   readonly #apps: Apps;
   readonly #legs: Legs;
   readonly #questions: Questions;
+  readonly #parking: Parking;
+  readonly #standIn: StandIn;
+  /** Calls whose first application was lost. A call that ends its application must not end all of them. */
+  readonly #offeredAgain = new WeakSet<InviteServer>();
 
-  constructor(apps: Apps, legs: Legs, questions: Questions) {
+  constructor(apps: Apps, legs: Legs, questions: Questions, parking: Parking) {
     this.#apps = apps;
     this.#legs = legs;
     this.#questions = questions;
+    this.#parking = parking;
+    this.#standIn = new StandIn(legs);
   }
 
+  /** A new call goes to the application whose turn it is. Without one it waits a while. */
   invite(call: InviteServer): void {
-    const { incoming } = call;
     const app = this.#apps.wanting('invite');
     if (app === undefined) {
-      call.reject(503);
-      return;
+      return this.#parking.park(call);
     }
+    const { incoming } = call;
     const id = this.#legs.newId(incoming.callId, incoming.fromTag ?? '');
-    const leg: Leg = { id, txnId: randomUUID(), app, invite: undefined, dialog: undefined };
+    const legs = { invite: undefined, dialog: undefined, other: undefined };
+    const leg: Leg = { id, txnId: randomUUID(), app, inherited: false, ...legs };
     this.#legs.add(leg);
-    this.#questions.add({ kind: 'invite', app, call, leg }, leg.txnId);
+    this.#questions.add({ kind: 'invite', app, call, leg }, ignore, leg.txnId);
     call.attach({
       cancelled: (cancel) => {
         this.#withdrawn(leg, cancel);
@@ -62,12 +73,30 @@ export class Inbox implements AgentEvents {
     const { method } = request.incoming.message;
     const app = this.#apps.wanting(method.toLowerCase());
     if (app !== undefined) {
-      const txnId = this.#questions.add({ kind: 'request', app, request, dialogId: '' });
+      const txnId = this.#ask({ kind: 'request', app, request, leg: undefined, other: undefined });
       app.tell(newRequestLine(request.incoming, txnId));
     } else if (IN_DIALOGS_ONLY.has(method)) {
       request.respond(481);
     } else {
       request.respond(METHODS.has(method) ? 503 : 501);
+    }
+  }
+
+  /** An application wants INVITEs now: it gets those that wait. */
+  unpark(): void {
+    for (const call of this.#parking.takeAll()) {
+      this.invite(call);
+    }
+  }
+
+  /** An application is gone: what waits for it goes to another one, or is answered here. */
+  left(app: App): void {
+    for (const question of this.#questions.takeFrom(app)) {
+      if (question.kind === 'invite') {
+        this.#offerAgain(question);
+      } else {
+        this.#unanswered(question);
+      }
     }
   }
 
@@ -81,22 +110,32 @@ export class Inbox implements AgentEvents {
         this.#deliver(leg, request);
       },
       ended: (cause) => {
+        const { other, dialog } = leg;
         this.#legs.remove(leg);
-        if (cause !== 'bye' && leg.dialog !== undefined) {
-          const { callId, transport } = leg.dialog.state;
-          this.#legs.ownerOf(leg)?.tell(unsolicitedByeLine(leg.id, callId, WHY_ENDED[cause], transport));
+        if (cause === 'bye' || dialog === undefined) {
+          return;
+        }
+        const owner = this.#legs.ownerOf(leg);
+        owner?.tell(unsolicitedByeLine(leg.id, dialog.state.callId, WHY_ENDED[cause], dialog.state.transport));
+        if (owner === undefined || leg.inherited) {
+          this.#standIn.ended(other, cause);
         }
       },
     };
   }
 
   /** Sends the response of an application. */
-  respond(app: App, order: SipOrder, message: SipResponse): void {
+  respond(app: App, order: SipOrder, message: SipResponse, wishes: Wishes): void {
     const question = this.#questions.get(order.txnId);
     if (question === undefined) {
       return app.reply(order, UNKNOWN);
     }
     const { incoming } = question.kind === 'invite' ? question.call : question.request;
+    const dialogId = question.leg?.id ?? '';
+    if (wishes.drop) {
+      this.#drop(question, order.txnId);
+      return app.reply(order, responseSent('', responsePeer(incoming), order.txnId, dialogId, printMessage(message)));
+    }
     const headers = withAddress(responseHeaders(message.headers), addressOf(incoming.transport));
     const isReliable = message.status < 200 && headerValues(headers, 'Require').includes('100rel');
     if (question.kind === 'invite' && isReliable && !question.call.takesReliable) {
@@ -109,21 +148,29 @@ export class Inbox implements AgentEvents {
     if (question.kind === 'invite' && tag !== undefined) {
       question.call.useTag(tag);
     }
-    const text = this.#answer(question, { ...message, headers });
+    const text = this.#answer(app, question, { ...message, headers }, wishes);
     if (message.status >= 200) {
       this.#questions.remove(order.txnId);
     }
-    const dialogId = question.kind === 'invite' ? question.leg.id : question.dialogId;
     app.reply(order, text === undefined ? UNKNOWN : responseSent(text, responsePeer(incoming), order.txnId, dialogId));
   }
 
-  #answer(question: Question, message: SipResponse): string | undefined {
-    return question.kind === 'invite'
-      ? this.#answerInvite(question, message)
-      : question.request.respond(message.status, message.headers, message.body);
+  #answer(app: App, question: Question, message: SipResponse, { pair }: Wishes): string | undefined {
+    if (question.kind === 'invite') {
+      return this.#answerInvite(question, message, pair);
+    }
+    const { request, leg, other } = question;
+    if (leg?.inherited === true && KNOWS_NOTHING.has(message.status)) {
+      return this.#standIn.answer(request, leg, other);
+    }
+    if (leg !== undefined) {
+      this.#legs.actedIn(leg, app);
+    }
+    return request.respond(message.status, message.headers, message.body);
   }
 
-  #answerInvite({ call, leg }: Question & { readonly kind: 'invite' }, message: SipResponse): string | undefined {
+  /** @param pair the id of the dialog that this one is paired with. */
+  #answerInvite({ call, leg }: InviteQuestion, message: SipResponse, pair: string | undefined): string | undefined {
     const { status, headers, body } = message;
     if (status < 200) {
       return call.provisional(status, headers, body);
@@ -134,7 +181,32 @@ export class Inbox implements AgentEvents {
     }
     const answered = call.answer(headers, body, this.dialogEvents(leg));
     leg.dialog = answered?.dialog;
+    if (answered !== undefined && pair !== undefined) {
+      this.#legs.pair(leg, pair);
+    }
     return answered?.text;
+  }
+
+  /** Nothing leaves: not even that we are here. */
+  #drop(question: Question, txnId: string): void {
+    this.#questions.remove(txnId);
+    if (question.kind === 'invite') {
+      this.#legs.remove(question.leg);
+      question.call.drop();
+    } else {
+      question.request.drop();
+    }
+  }
+
+  /** A caller who has heard nothing that binds us can have another application, once. */
+  #offerAgain({ call, leg }: InviteQuestion): void {
+    this.#legs.remove(leg);
+    if (call.committed || this.#offeredAgain.has(call)) {
+      call.reject(503);
+      return;
+    }
+    this.#offeredAgain.add(call);
+    this.invite(call);
   }
 
   /** The caller gave up, or nobody answered in time: `why` says which. The INVITE has had its final response. */
@@ -147,9 +219,24 @@ export class Inbox implements AgentEvents {
   #deliver(leg: Leg, request: RequestServer): void {
     const app = this.#legs.ownerOf(leg);
     if (app === undefined) {
-      return refuse(request);
+      this.#standIn.answer(request, leg, leg.other);
+      return;
     }
-    const txnId = this.#questions.add({ kind: 'request', app, request, dialogId: leg.id });
+    const txnId = this.#ask({ kind: 'request', app, request, leg, other: leg.other });
     app.tell(networkLine(request.incoming, txnId, leg.id));
   }
+
+  #ask(question: RequestQuestion): string {
+    return this.#questions.add(question, (unanswered) => {
+      this.#unanswered(unanswered);
+    });
+  }
+
+  #unanswered({ request, leg, other }: RequestQuestion): void {
+    this.#standIn.answer(request, leg, other);
+  }
+}
+
+function ignore(): void {
+  // An INVITE that nobody answers ends by itself.
 }

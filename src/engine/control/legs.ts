@@ -13,10 +13,14 @@ export interface Leg {
   readonly txnId: string;
   /** Who owns it: who was given the INVITE, or sent it. */
   app: App;
+  /** Its owner got it from one that is gone, and has not shown yet that it knows the call. */
+  inherited: boolean;
   /** The INVITE, where the application sent it. */
   readonly invite: InviteClient | undefined;
   /** Once it was answered. */
   dialog: AgentDialog | undefined;
+  /** The other leg of the call, where the application said so: when one ends without it, so does the other. */
+  other: Leg | undefined;
 }
 
 /** The call legs by dialog id. Any application may send in any of them. */
@@ -46,19 +50,48 @@ export class Legs {
     return this.#legs.get(id);
   }
 
-  remove({ id }: Leg): void {
-    this.#legs.delete(id);
+  remove(leg: Leg): void {
+    this.#legs.delete(leg.id);
+    part(leg);
   }
 
   ownedBy(app: App): readonly Leg[] {
     return [...this.#legs.values()].filter((leg) => leg.app === app);
   }
 
-  /** The application that has the leg; where it is gone, any other one that is there. */
+  /** Makes two legs a pair. Earlier pairs of either are no more. An id that is unknown, or its own, leaves it alone. */
+  pair(leg: Leg, otherId: string): void {
+    const other = this.#legs.get(otherId);
+    part(leg);
+    if (other !== undefined && other !== leg) {
+      part(other);
+      leg.other = other;
+      other.other = leg;
+    }
+  }
+
+  /** The application that has the leg; where it is gone, another one with the same tag. */
   ownerOf(leg: Leg): App | undefined {
-    if (!leg.app.connected) {
-      leg.app = this.#apps.any() ?? leg.app;
+    const heir = leg.app.connected ? undefined : this.#apps.kinOf(leg.app);
+    if (heir !== undefined) {
+      leg.app = heir;
+      leg.inherited = true;
     }
     return leg.app.connected ? leg.app : undefined;
+  }
+
+  /** The application acts in the leg: it knows the call. Where the owner is gone, it is the owner now. */
+  actedIn(leg: Leg, app: App): void {
+    if (!leg.app.connected) {
+      leg.app = app;
+    }
+    leg.inherited &&= leg.app !== app;
+  }
+}
+
+function part(leg: Leg): void {
+  if (leg.other !== undefined) {
+    leg.other.other = undefined;
+    leg.other = undefined;
   }
 }

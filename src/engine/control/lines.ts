@@ -92,10 +92,14 @@ export function cancelSent({ request, transport }: RequestClient, left: boolean,
   return `OK|application|${left ? text.length : 0}|${protocol}|${address}|${port}|${timeOfDay()}|${txnId}|Msg sent:|\r\n${text}`;
 }
 
-/** The reply to a response of the application: how it left. */
-export function responseSent(text: string, to: Peer, txnId: string, dialogId: string): string {
+/**
+ * The reply to a response of the application: how it left.
+ *
+ * @param shown its text for the application, where nothing left.
+ */
+export function responseSent(sent: string, to: Peer, txnId: string, dialogId: string, shown = sent): string {
   const { transport, address, port } = to;
-  return `OK|application|${text.length}|${transport}|${address}|${port}|${timeOfDay()}|${txnId}|${dialogId}||Msg sent:|\r\n${text}`;
+  return `OK|application|${sent.length}|${transport}|${address}|${port}|${timeOfDay()}|${txnId}|${dialogId}||Msg sent:|\r\n${shown}`;
 }
 
 /** What `localhost` stands for in the headers of an application. */

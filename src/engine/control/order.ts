@@ -1,6 +1,6 @@
 /** What an application asks of the server, in one message of drachtio's wire protocol. */
 export type Order =
-  | { readonly id: string; readonly type: 'authenticate'; readonly secret: string }
+  | { readonly id: string; readonly type: 'authenticate'; readonly secret: string; readonly tags: readonly string[] }
   | { readonly id: string; readonly type: 'route' | 'remove_route'; readonly verb: string }
   | { readonly id: string; readonly type: 'ping' }
   | { readonly id: string; readonly type: 'proxy' }
@@ -25,7 +25,7 @@ export function readOrder(payload: string): Order {
   const [id = '', type = '', first = '', second = '', third = ''] = meta.split('|');
   switch (type) {
     case 'authenticate':
-      return { id, type, secret: first };
+      return { id, type, secret: first, tags: second.split(',').filter((tag) => tag !== '') };
     case 'route':
     case 'remove_route':
       return { id, type, verb: first.toLowerCase() };

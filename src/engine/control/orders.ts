@@ -54,11 +54,15 @@ export class Orders {
     app.reply(order, cancelSent(invite, left, randomUUID()));
   }
 
-  inDialog(app: App, order: SipOrder, message: SipRequest): void {
+  inDialog(app: App, order: SipOrder, message: SipRequest, { pair }: Wishes): void {
     const leg = this.#legs.get(order.dialogId);
     const transport = leg?.dialog?.state.transport ?? leg?.invite?.transport;
     if (leg === undefined || transport === undefined) {
       return app.reply(order, leg === undefined ? NO_DIALOG : NOT_ANSWERED);
+    }
+    this.#legs.actedIn(leg, app);
+    if (pair !== undefined) {
+      this.#legs.pair(leg, pair);
     }
     const headers = withAddress(dialogHeaders(message.headers), addressOf(transport));
     if (message.method === 'ACK') {
@@ -163,7 +167,7 @@ export class Orders {
     );
     const { headers } = invite.request;
     const id = this.#legs.newId(header(headers, 'Call-ID') ?? '', tagOf(header(headers, 'From') ?? '') ?? '');
-    const leg: Leg = { id, txnId, app, invite, dialog: undefined };
+    const leg: Leg = { id, txnId, app, inherited: false, invite, dialog: undefined, other: undefined };
     const events = this.#inbox.dialogEvents(leg);
     this.#invites.set(txnId, invite);
     this.#legs.add(leg);

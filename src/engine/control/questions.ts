@@ -6,12 +6,29 @@ import type { TimerTable } from '../timers.js';
 import type { App } from './app.js';
 import type { Leg } from './legs.js';
 
-/** A request of the network that an application has to answer. */
-export type Question =
-  | { readonly kind: 'invite'; readonly app: App; readonly call: InviteServer; readonly leg: Leg }
-  | { readonly kind: 'request'; readonly app: App; readonly request: RequestServer; readonly dialogId: string };
+/** An INVITE that makes a call. */
+export interface InviteQuestion {
+  readonly kind: 'invite';
+  readonly app: App;
+  readonly call: InviteServer;
+  readonly leg: Leg;
+}
 
-/** The requests that wait for an application, by transaction id. Each is answered in the end, here if need be. */
+/** Any other request. */
+export interface RequestQuestion {
+  readonly kind: 'request';
+  readonly app: App;
+  readonly request: RequestServer;
+  /** Where it came in; none outside any dialog. */
+  readonly leg: Leg | undefined;
+  /** The pair of that leg, when the request came. */
+  readonly other: Leg | undefined;
+}
+
+/** A request of the network that an application has to answer. */
+export type Question = InviteQuestion | RequestQuestion;
+
+/** The requests that wait for an application, by transaction id. Each is answered in the end, by somebody. */
 export class Questions {
   readonly #open = new Map<string, { readonly question: Question; readonly timer: EngineTimer | undefined }>();
   readonly #clock: EngineClock;
@@ -26,9 +43,19 @@ export class Questions {
     return this.#open.size;
   }
 
-  /** @returns the transaction id under which the application answers. */
-  add(question: Question, txnId: string = randomUUID()): string {
-    this.#open.set(txnId, { question, timer: this.#patience(question, txnId) });
+  /**
+   * @param unanswered called when the application took too long. An INVITE that makes a call has a limit of its own.
+   * @returns the transaction id under which the application answers.
+   */
+  add(question: Question, unanswered: (question: RequestQuestion) => void, txnId: string = randomUUID()): string {
+    const timer =
+      question.kind === 'invite'
+        ? undefined
+        : this.#clock.setTimer(this.#patience(question), () => {
+            this.remove(txnId);
+            unanswered(question);
+          });
+    this.#open.set(txnId, { question, timer });
     return txnId;
   }
 
@@ -42,39 +69,18 @@ export class Questions {
     this.#open.delete(txnId);
   }
 
-  /** The application is gone: what waits for it is refused. */
-  leave(app: App): void {
-    for (const [txnId, { question }] of this.#open) {
-      if (question.app === app) {
-        this.#giveUp(txnId, question);
-      }
+  /** Takes out what waits for an application that is gone. */
+  takeFrom(app: App): readonly Question[] {
+    const waiting = [...this.#open].filter(([, { question }]) => question.app === app);
+    for (const [txnId] of waiting) {
+      this.remove(txnId);
     }
+    return waiting.map(([, { question }]) => question);
   }
 
-  /** Before the peer gives up (RFC 3261 17.1.2.2). An INVITE that makes a call has its own limit. */
-  #patience(question: Question, txnId: string): EngineTimer | undefined {
-    if (question.kind === 'invite') {
-      return undefined;
-    }
+  /** Before the peer gives up (RFC 3261 17.1.2.2). */
+  #patience({ request }: RequestQuestion): number {
     const { t1x64, t2, silentApplication } = this.#timers;
-    const isInvite = question.request.incoming.message.method === 'INVITE';
-    return this.#clock.setTimer(isInvite ? silentApplication : t1x64 - t2, () => {
-      this.#giveUp(txnId, question);
-    });
+    return request.incoming.message.method === 'INVITE' ? silentApplication : t1x64 - t2;
   }
-
-  #giveUp(txnId: string, question: Question): void {
-    this.remove(txnId);
-    if (question.kind === 'invite') {
-      question.call.reject(503);
-    } else {
-      refuse(question.request);
-    }
-  }
-}
-
-/** What a request gets when no application answers it. A BYE ends the call all the same. */
-export function refuse(request: RequestServer): void {
-  const isBye = request.incoming.message.method === 'BYE';
-  request.respond(isBye ? 200 : 500, isBye ? [] : [{ name: 'Retry-After', value: '5' }]);
 }

@@ -10,6 +10,7 @@ import { Inbox } from './inbox.js';
 import { Legs } from './legs.js';
 import type { SipOrder } from './order.js';
 import { Orders } from './orders.js';
+import { Parking } from './parking.js';
 import { Questions } from './questions.js';
 
 /**
@@ -21,12 +22,14 @@ export class Switchboard implements AgentEvents {
   readonly #apps = new Apps();
   readonly #legs = new Legs(this.#apps);
   readonly #questions: Questions;
+  readonly #parking: Parking;
   readonly #inbox: Inbox;
   #orders: Orders | undefined;
 
   constructor(clock: EngineClock, timers: TimerTable) {
     this.#questions = new Questions(clock, timers);
-    this.#inbox = new Inbox(this.#apps, this.#legs, this.#questions);
+    this.#parking = new Parking(clock, timers.parked);
+    this.#inbox = new Inbox(this.#apps, this.#legs, this.#questions, this.#parking);
   }
 
   /** Must be called before anything comes in. */
@@ -35,13 +38,19 @@ export class Switchboard implements AgentEvents {
   }
 
   /** How many requests wait for an application, and how many INVITEs and dialogs applications have. */
-  stats(): { readonly asked: number; readonly invites: number; readonly legs: number; readonly apps: number } {
+  stats(): Readonly<Record<'asked' | 'parked' | 'invites' | 'legs' | 'apps', number>> {
     return {
       asked: this.#questions.size,
+      parked: this.#parking.size,
       invites: this.#orders?.invites ?? 0,
       legs: this.#legs.size,
       apps: this.#apps.size,
     };
+  }
+
+  /** New calls are refused from now on, and what waits for an application. */
+  close(): void {
+    this.#parking.close();
   }
 
   /** The application has shown the secret. */
@@ -49,10 +58,17 @@ export class Switchboard implements AgentEvents {
     this.#apps.join(app);
   }
 
-  /** The application is gone: what rings is given up, what waits is refused, what was answered stays. */
+  /** An application wants a verb from now on. */
+  wanted(verb: string): void {
+    if (verb === 'invite') {
+      this.#inbox.unpark();
+    }
+  }
+
+  /** The application is gone: what rings is given up, what waits for it is offered again, what was answered stays. */
   leave(app: App): void {
     this.#apps.leave(app);
-    this.#questions.leave(app);
+    this.#inbox.left(app);
     for (const leg of this.#legs.ownedBy(app)) {
       if (leg.dialog !== undefined) {
         leg.dialog.abandon();
@@ -81,10 +97,10 @@ export class Switchboard implements AgentEvents {
     }
     const { message, wishes } = read;
     if (message.kind === 'response') {
-      return this.#inbox.respond(app, order, message);
+      return this.#inbox.respond(app, order, message, wishes);
     }
     if (order.dialogId !== '') {
-      return orders.inDialog(app, order, message);
+      return orders.inDialog(app, order, message, wishes);
     }
     if (order.txnId !== '') {
       return orders.cancel(app, order, message, wishes);

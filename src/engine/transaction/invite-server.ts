@@ -31,6 +31,7 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
   readonly #user: InviteServerUser;
   #last: string | undefined;
   #acknowledged = false;
+  #dropped = false;
 
   constructor(clock: EngineClock, timers: TimerTable, user: InviteServerUser, isReliable = false) {
     super(clock, 'proceeding', LEGAL, () => {
@@ -49,6 +50,21 @@ export class InviteServerTransaction extends Machine<InviteServerState> {
   /** Whether a call hangs on it: not answered yet, or answered with a 2xx. */
   get open(): boolean {
     return this.state === 'proceeding' || this.state === 'accepted';
+  }
+
+  /** Whether the INVITE is to get no answer at all. */
+  get dropped(): boolean {
+    return this.#dropped;
+  }
+
+  /** Sends nothing from now on; copies of the INVITE are absorbed for 64*T1. */
+  drop(): void {
+    if (this.state === 'proceeding') {
+      this.#dropped = true;
+      this.#last = undefined;
+      this.transition('completed');
+      this.terminateAfter('H', this.#timers.t1x64);
+    }
   }
 
   /** The INVITE came again: the last response goes out again. */

@@ -332,6 +332,8 @@ export class TransactionLayer implements TransportEvents {
     const invite = this.#servers.get(serverKey(request, 'INVITE'));
     if (invite === undefined) {
       handle.respond(bareResponse(request, 481, 'Call/Transaction Does Not Exist'));
+    } else if (invite.machine instanceof InviteServerTransaction && invite.machine.dropped) {
+      handle.drop();
     } else if (invite.isOwn) {
       handle.respond(bareResponse(request, 200, 'OK'));
     } else {
@@ -366,6 +368,9 @@ export class TransactionLayer implements TransportEvents {
       acknowledged: () => {
         machine.acceptedAcknowledged();
       },
+      drop: () => {
+        machine.drop();
+      },
     };
     this.#servers.add(key, { handle, machine, isProbe: false, isOwn });
     return handle;
@@ -382,7 +387,13 @@ export class TransactionLayer implements TransportEvents {
     };
     const { transport } = incoming;
     const machine = new NonInviteServerTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
-    const handle: ServerHandle = { incoming, respond: (response) => sendResponse(machine, response) };
+    const handle: ServerHandle = {
+      incoming,
+      respond: (response) => sendResponse(machine, response),
+      drop: () => {
+        machine.drop();
+      },
+    };
     const isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
     this.#servers.add(key, { handle, machine, isProbe, isOwn });
     return handle;

@@ -45,6 +45,16 @@ export class NonInviteServerTransaction extends Machine<NonInviteServerState> {
     return !this.answered;
   }
 
+  /** Sends nothing from now on; copies of the request are absorbed for 64*T1. */
+  drop(): void {
+    if (!this.answered) {
+      this.#last = undefined;
+      this.disarmAll();
+      this.transition('completed');
+      this.terminateAfter('J', this.#timers.t1x64);
+    }
+  }
+
   /** The request came again: the last response goes out again. */
   repeated(): void {
     if (this.#last !== undefined && this.state !== 'terminated') {

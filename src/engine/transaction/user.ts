@@ -36,6 +36,8 @@ export interface ServerHandle {
   readonly incoming: IncomingRequest;
   /** @returns the response as it left, or undefined when a final one has been sent already. */
   respond(response: SipResponse): string | undefined;
+  /** Sends nothing, neither now nor to copies of the request that still come. After a final response it does nothing. */
+  drop(): void;
 }
 
 /** An INVITE that came in. */
