@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../domain/errors.js';
+import { FAULT_TERMS, FaultError, parseFault, printFault } from '../lab/faults.js';
 import type { LabAddress, LabPlan, SipPlan } from '../lab/plan.js';
 
 const CONTROL: LabAddress = { address: '127.0.0.1', port: 8081 };
@@ -44,16 +45,16 @@ function controlOption(): Option {
 
 function faultCommand(): Command {
   return new Command('fault')
-    .description('Take a simulated carrier away, in one of five ways, or bring it back.')
+    .description('Take a simulated carrier away, in one of many ways, or bring it back.')
     .argument('<carrier>', 'carrier of the lab, such as kpn')
-    .argument('<fault>', 'blackhole, refuse, reject, lie, slow or clear')
+    .argument('<fault...>', 'one or more, such as blackhole, or loss=5% delay=300ms')
     .option('--trunk <id>', 'only this trunk of the carrier')
+    .option('--service <id>', 'only calls to this service')
     .addOption(controlOption())
-    .action(
-      async (carrier: string, fault: string, options: { readonly trunk?: string; readonly control: LabAddress }) => {
-        await orFail(async () => setFault(carrier, fault, options));
-      },
-    );
+    .addHelpText('after', () => `\nFaults:\n${faultHelp()}`)
+    .action(async (carrier: string, fault: readonly string[], options: FaultOptions) => {
+      await orFail(async () => setFault(carrier, fault.join(' '), options));
+    });
 }
 
 interface CallOptions {
@@ -95,18 +96,30 @@ function stateCommand(): Command {
     });
 }
 
-async function setFault(
-  carrier: string,
-  fault: string,
-  { trunk, control }: { readonly trunk?: string; readonly control: LabAddress },
-): Promise<void> {
-  const { FAULTS, isFault } = await import('../lab/faults.js');
+interface FaultOptions {
+  readonly trunk?: string;
+  readonly service?: string;
+  readonly control: LabAddress;
+}
+
+function faultHelp(): string {
+  const width = Math.max(...FAULT_TERMS.map(([term]) => term.length));
+  return FAULT_TERMS.map(([term, what]) => `  ${term.padEnd(width)}  ${what}`).join('\n');
+}
+
+async function setFault(carrier: string, text: string, { trunk, service, control }: FaultOptions): Promise<void> {
   const { LabClientError, setLabFault } = await import('../lab/client.js');
-  if (!isFault(fault)) {
-    throw new LabClientError(`${fault} is no fault, expected ${FAULTS.join(', ')}`);
+  try {
+    const fault = printFault(parseFault(text));
+    await setLabFault(control, carrier, fault, {
+      ...(trunk === undefined ? {} : { trunk }),
+      ...(service === undefined ? {} : { service }),
+    });
+    const where = `${trunk ?? carrier}${service === undefined ? '' : ` for ${service}`}`;
+    print(`${where}: ${fault === 'clear' ? 'no fault' : fault}`);
+  } catch (error) {
+    throw error instanceof FaultError ? new LabClientError(error.message) : error;
   }
-  await setLabFault(control, carrier, fault, trunk);
-  print(`${trunk ?? carrier}: ${fault === 'clear' ? 'no fault' : fault}`);
 }
 
 async function call(service: string, options: CallOptions): Promise<void> {

@@ -7,7 +7,7 @@ import type { TimerTable } from '../engine/timers.js';
 import type { IncomingRequest } from '../engine/transaction/incoming.js';
 import { parseReasons } from '../sip/reason.js';
 import { parseUri } from '../sip/uri.js';
-import { answerOutsideDialogs, transactionsOf } from './carrier.js';
+import { answerOutsideDialogs, transactionsOf } from './agents.js';
 import { callKey } from './headers.js';
 import { MediaSession, SDP_TYPE, sdpOf } from './media.js';
 import type { PointPlan } from './plan.js';
@@ -66,6 +66,15 @@ export class AnsweringPoint {
       },
     );
     return point;
+  }
+
+  get address(): string {
+    return this.#plan.address;
+  }
+
+  /** The port in use, also where any free one was asked for. */
+  get port(): number {
+    return this.#agent?.transports[0]?.port ?? this.#plan.port;
   }
 
   state(): PointState {

@@ -4,7 +4,7 @@ import type { AgentDialog, DialogEvents } from '../engine/agent/dialog.js';
 import type { InviteClient } from '../engine/agent/invite-client.js';
 import { realClock } from '../engine/clock.js';
 import type { IncomingResponse } from '../engine/transaction/incoming.js';
-import { answerOutsideDialogs } from './carrier.js';
+import { answerOutsideDialogs } from './agents.js';
 import { MediaSession, SDP_TYPE, sdpOf } from './media.js';
 import type { LabAddress, SipPlan } from './plan.js';
 import { Pacer, RtpStream } from './rtp.js';

@@ -56,6 +56,15 @@ export class CarrierCall {
     this.#finish();
   }
 
+  /** The carrier ends an answered call, towards both sides and without a reason. */
+  hangUp(): void {
+    if (!this.#over) {
+      release(this.#outside, []);
+      release(this.#inside, []);
+      this.#finish();
+    }
+  }
+
   /** Asks the outside whether it still knows the call; where it does not, the call is over. */
   audit(): void {
     const end = (): void => {

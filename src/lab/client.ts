@@ -1,4 +1,4 @@
-import type { Fault } from './faults.js';
+import type { FaultPlace } from './fault-places.js';
 import type { LabAddress } from './plan.js';
 import type { LabState } from './state.js';
 
@@ -14,9 +14,14 @@ export async function labState(control: LabAddress): Promise<LabState> {
   return (await ask(control, '/state', { method: 'GET' })) as LabState;
 }
 
-/** Sets a fault. Throws LabClientError, also when there is no such carrier. */
-export async function setLabFault(control: LabAddress, carrier: string, fault: Fault, trunk?: string): Promise<void> {
-  const body = JSON.stringify({ carrier, fault, ...(trunk === undefined ? {} : { trunk }) });
+/** Sets a fault, such as `loss=5% delay=300ms`. Throws LabClientError, also when there is no such carrier. */
+export async function setLabFault(
+  control: LabAddress,
+  carrier: string,
+  fault: string,
+  where: FaultPlace = {},
+): Promise<void> {
+  const body = JSON.stringify({ carrier, fault, ...where });
   await ask(control, '/faults', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
 }
 

@@ -1,28 +1,25 @@
 import { serve, type ServerType } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
-import { FAULTS, isFault, type Fault } from './faults.js';
+import { OrderError, type FaultPlace } from './fault-places.js';
+import { FaultError, parseFault, type Fault } from './faults.js';
 import { isLoopback, type LabAddress } from './plan.js';
 import type { LabState } from './state.js';
 
 /** What the control interface needs of the lab. */
 export interface Controlled {
-  /** Sets a fault on a carrier, or on one of its trunks. Throws OrderError when there is none such. */
-  setFault(carrier: string, fault: Fault, trunk?: string): Promise<void>;
+  /** Sets a fault on a carrier, on one of its trunks, or on one service. Throws OrderError when there is none such. */
+  setFault(carrier: string, fault: Fault, where?: FaultPlace): Promise<void>;
   /** Takes every fault away. */
   clear(): Promise<void>;
   state(): Promise<LabState>;
-}
-
-/** An order that makes no sense: the message says why, in one line. */
-export class OrderError extends Error {
-  override readonly name = 'OrderError';
 }
 
 /**
  * Starts the lab's control interface:
  *
  * - `GET /state`: the carriers with their faults and counts, the answering points, the processes;
- * - `POST /faults` with `{ "carrier": "kpn", "fault": "blackhole", "trunk": "kpn-a" }`; without `trunk` on all of them;
+ * - `POST /faults` with `{ "carrier": "kpn", "fault": "loss=5% delay=300ms", "trunk": "kpn-a", "service": "112" }`; without
+ *   `trunk` on all of them, without `service` on all calls;
  * - `DELETE /faults`: clear everything.
  *
  * @returns a function that closes it.
@@ -70,14 +67,20 @@ export function controlRoutes(lab: Controlled): Hono {
 
 async function setFault(lab: Controlled, context: Context): Promise<Response> {
   const order: unknown = await context.req.json().catch(() => undefined);
-  const { carrier, fault, trunk } = (order ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof carrier !== 'string' || typeof fault !== 'string' || !isFault(fault)) {
-    return context.json({ error: `expected {"carrier": ..., "fault": one of ${FAULTS.join(', ')}}` }, 400);
+  const { carrier, fault, trunk, service } = (order ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof carrier !== 'string' || typeof fault !== 'string') {
+    return context.json({ error: 'expected {"carrier": ..., "fault": ...}, and perhaps "trunk" and "service"' }, 400);
   }
   try {
-    await lab.setFault(carrier, fault, typeof trunk === 'string' ? trunk : undefined);
+    await lab.setFault(carrier, parseFault(fault), {
+      ...(typeof trunk === 'string' ? { trunk } : {}),
+      ...(typeof service === 'string' ? { service } : {}),
+    });
     return context.json({ ok: true });
   } catch (error) {
+    if (error instanceof FaultError) {
+      return context.json({ error: error.message }, 400);
+    }
     if (error instanceof OrderError) {
       return context.json({ error: error.message }, 404);
     }

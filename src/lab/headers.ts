@@ -30,3 +30,36 @@ export function callKey(headers: readonly Header[]): string {
   );
   return identifiers.find((identifier) => identifier !== undefined) ?? header(headers, 'Call-ID') ?? '';
 }
+
+const CAUSES: ReadonlyMap<number, string> = new Map([
+  [1, 'Unallocated (unassigned) number'],
+  [3, 'No route to destination'],
+  [16, 'Normal call clearing'],
+  [17, 'User busy'],
+  [18, 'No user responding'],
+  [19, 'No answer from user'],
+  [20, 'Subscriber absent'],
+  [21, 'Call rejected'],
+  [27, 'Destination out of order'],
+  [28, 'Invalid number format'],
+  [31, 'Normal, unspecified'],
+  [34, 'No circuit/channel available'],
+  [38, 'Network out of order'],
+  [41, 'Temporary failure'],
+  [42, 'Switching equipment congestion'],
+  [44, 'Requested circuit/channel not available'],
+  [47, 'Resource unavailable, unspecified'],
+  [50, 'Requested facility not subscribed'],
+  [57, 'Bearer capability not authorized'],
+  [63, 'Service or option not available'],
+  [79, 'Service or option not implemented'],
+  [88, 'Incompatible destination'],
+  [102, 'Recovery on timer expiry'],
+  [111, 'Protocol error, unspecified'],
+  [127, 'Interworking, unspecified'],
+]);
+
+/** The Reason header of a cause of ITU-T Q.850; undefined where there is no such cause (1 to 127). */
+export function failureReason(cause: number): Header | undefined {
+  return cause >= 1 && cause <= 127 ? q850(cause, CAUSES.get(cause) ?? 'Unspecified') : undefined;
+}

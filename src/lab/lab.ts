@@ -4,15 +4,17 @@ import type { ChildProcess } from 'node:child_process';
 import type { CallReport } from '../domain/call-report.js';
 import type { HealthChange } from '../domain/health.js';
 import { messageOf } from '../domain/errors.js';
-import { OrderError, startControl, type Controlled } from './control.js';
+import { startControl, type Controlled } from './control.js';
 import { serverSentEvents, type ServerSentEvent } from './events.js';
-import type { Fault } from './faults.js';
+import { faultLine, OrderError, trunksFor, type FaultOrder, type FaultPlace } from './fault-places.js';
+import { CLEAR, type Fault } from './faults.js';
 import { callLine, changeLines } from './lines.js';
 import type { ProcessMessage, StartOrder } from './messages.js';
 import { give } from './orders.js';
-import type { CarrierPlan, LabAddress, LabPlan, SipPlan } from './plan.js';
+import { WRONG_NUMBER, type CarrierPlan, type LabAddress, type LabPlan, type SipPlan, type TrunkPlan } from './plan.js';
 import { explainTaken, findTaken, type Endpoint } from './ports.js';
 import { gatewayComplaint } from './log-line.js';
+import { CarrierRelay } from './relays.js';
 import { LabStartError, READY_WITHIN_MS, Supervised } from './supervised.js';
 import type { CarrierState, LabState, PointState } from './state.js';
 
@@ -28,6 +30,8 @@ export interface LabOptions {
   readonly admin: LabAddress;
   /** Where the lab itself takes orders. */
   readonly control: LabAddress;
+  /** What chance is thrown with in the carriers; 1 where not given. */
+  readonly seed?: number;
   /** WAV file with what the answering points say. */
   readonly speech: string;
   /** Takes a line for the user. */
@@ -48,8 +52,9 @@ export class Lab implements Controlled {
   readonly #gateway: Supervised;
   readonly #psap: Supervised;
   readonly #carriers: ReadonlyMap<string, Supervised>;
-  /** By trunk. Kept here, so that a carrier that is started again has its faults again. */
-  readonly #faults = new Map<string, Fault>();
+  readonly #relays: ReadonlyMap<string, CarrierRelay>;
+  /** By trunk and service. Kept here, so that a carrier that is started again has its faults again. */
+  readonly #faults = new Map<string, FaultOrder>();
   /** Which answering point answered, by the key of the call. */
   readonly #answers = new Map<string, string>();
   readonly #stopped = new AbortController();
@@ -71,8 +76,16 @@ export class Lab implements Controlled {
         this.#process(`carrier ${plan.id}`, () => ({
           role: 'carrier',
           plan,
-          faults: Object.fromEntries(this.#faults),
+          faults: [...this.#faults.values()],
+          seed: options.seed ?? 1,
+          speech: options.speech,
         })),
+      ]),
+    );
+    this.#relays = new Map(
+      options.plan.carriers.map(({ id }) => [
+        id,
+        new CarrierRelay(options.seed ?? 1, (start) => this.#process(`relay ${id}`, start)),
       ]),
     );
   }
@@ -113,25 +126,22 @@ export class Lab implements Controlled {
     this.#stopped.abort();
     await Promise.all([
       ...this.#processes().map(async (each) => each.stop()),
+      ...[...this.#relays.values()].map(async (each) => each.stop()),
       this.#closeControl?.() ?? Promise.resolve(),
     ]);
   }
 
   /**
-   * Sets a fault on a carrier, or on one of its trunks.
+   * Sets a fault on a carrier, on one of its trunks, or on one service there.
    *
-   * @throws OrderError when there is no such carrier or trunk.
+   * @throws OrderError when there is no such carrier, trunk or service, or the fault cannot be there.
    */
-  async setFault(carrier: string, fault: Fault, trunk?: string): Promise<void> {
+  async setFault(carrier: string, fault: Fault, where: FaultPlace = {}): Promise<void> {
     const plan = this.#planOf(carrier);
-    const trunks = plan.trunks.map(({ id }) => id).filter((id) => trunk === undefined || id === trunk);
-    if (trunks.length === 0) {
-      const known = plan.trunks.map(({ id }) => id).join(', ');
-      throw new OrderError(`carrier ${carrier} has no trunk ${trunk}, only ${known}`);
-    }
+    const trunks = trunksFor(plan, fault, where);
     // One after the other: closing and opening sockets takes time.
     const before = this.#orders;
-    const done = before.then(async () => this.#applyFault(carrier, fault, trunk, trunks));
+    const done = before.then(async () => this.#applyFault(carrier, fault, where, trunks));
     this.#orders = done.catch(() => undefined);
     await done;
   }
@@ -139,7 +149,7 @@ export class Lab implements Controlled {
   /** Takes every fault away. */
   async clear(): Promise<void> {
     for (const { id } of this.#options.plan.carriers) {
-      await this.setFault(id, 'clear');
+      await this.setFault(id, CLEAR);
     }
   }
 
@@ -154,6 +164,7 @@ export class Lab implements Controlled {
       admin: `http://${hostPort(admin)}`,
       gateway: this.#gateway.state,
       carriers: carriers.flatMap((each) => each ?? []),
+      relays: Object.assign({}, ...(await Promise.all([...this.#relays.values()].map(async (each) => each.counts())))),
       psaps: points.map((point) => ({ ...point, process: this.#psap.state })),
     };
   }
@@ -246,21 +257,49 @@ export class Lab implements Controlled {
     return plan;
   }
 
-  async #applyFault(
-    carrier: string,
-    fault: Fault,
-    trunk: string | undefined,
-    trunks: readonly string[],
-  ): Promise<void> {
-    for (const id of trunks) {
-      this.#faults.set(id, fault);
+  async #applyFault(carrier: string, fault: Fault, where: FaultPlace, trunks: readonly TrunkPlan[]): Promise<void> {
+    const orders: FaultOrder[] = [];
+    for (const trunk of trunks) {
+      orders.push(await this.#relayed(carrier, trunk, fault, where.service));
     }
+    orders.forEach((order) => {
+      this.#remember(order);
+    });
     const child = this.#carriers.get(carrier)?.child;
     if (child !== undefined) {
-      await give(child, { type: 'fault', fault, ...(trunk === undefined ? {} : { trunk }) });
+      await give(child, { type: 'faults', faults: orders });
     }
-    const where = trunk === undefined ? `carrier ${carrier}` : `trunk ${trunk} of carrier ${carrier}`;
-    this.#options.say(fault === 'clear' ? `${where}: no fault` : `${where}: fault ${fault}`);
+    this.#options.say(faultLine(carrier, fault, where));
+  }
+
+  /** Puts a relay in front of the trunk where the fault needs one. A trunk that has one keeps it. */
+  async #relayed(carrier: string, trunk: TrunkPlan, fault: Fault, service?: string): Promise<FaultOrder> {
+    const relay = this.#relays.get(carrier);
+    const { disturbance, flapMs, behaviours } = fault;
+    const isNeeded = disturbance !== undefined || relay?.addressOf(trunk.id) !== undefined;
+    if (isNeeded && service === undefined) {
+      const closed = behaviours.some(({ kind }) => kind === 'refuse');
+      const flap = flapMs === undefined ? {} : { flapMs };
+      await relay?.set(trunk, { closed, ...flap, ...(disturbance === undefined ? {} : { disturbance }) });
+    }
+    const address = relay?.addressOf(trunk.id);
+    return {
+      trunk: trunk.id,
+      fault,
+      ...(service === undefined ? {} : { service }),
+      ...(address === undefined ? {} : { relay: address }),
+    };
+  }
+
+  #remember(order: FaultOrder): void {
+    if (order.service === undefined) {
+      for (const [key, { trunk }] of this.#faults) {
+        if (trunk === order.trunk) {
+          this.#faults.delete(key);
+        }
+      }
+    }
+    this.#faults.set(`${order.trunk} ${order.service ?? ''}`, order);
   }
 
   async #carrierState({ id }: CarrierPlan): Promise<(CarrierState & { process: Supervised['state'] }) | undefined> {
@@ -331,7 +370,7 @@ export class Lab implements Controlled {
       .find(({ id }) => id === answered?.trunk)
       ?.numbers.find(({ number }) => number === answered?.number)?.point;
     const said = this.#answers.get(callId);
-    const point = points.find(({ id }) => id === said) ?? dialled;
+    const point = [...points, WRONG_NUMBER].find(({ id }) => id === said) ?? dialled;
     return point === undefined ? undefined : `${point.id} (${point.name})`;
   }
 }

@@ -18,9 +18,13 @@ export interface PointPlan extends LabAddress {
   readonly name: string;
 }
 
+/** Somebody who is no answering point, and takes calls that go wrong. */
+export const WRONG_NUMBER = { id: 'wrong-number', name: 'wrong number: no answering point' } as const;
+
 /** A number that can be dialled on a trunk, and the answering point behind it. */
 export interface NumberPlan {
   readonly number: string;
+  readonly service: string;
   readonly point: PointPlan;
 }
 
@@ -137,8 +141,8 @@ function numbersOf(
   network: Network,
   points: ReadonlyMap<DestinationId, PointPlan>,
 ): readonly NumberPlan[] {
-  return network.routes.flatMap(({ trunk: over, number, destination }) => {
+  return network.routes.flatMap(({ trunk: over, number, service, destination }) => {
     const point = points.get(destination);
-    return over === trunk && point !== undefined ? [{ number, point }] : [];
+    return over === trunk && point !== undefined ? [{ number, service, point }] : [];
   });
 }

@@ -1,4 +1,4 @@
-import type { Fault } from './faults.js';
+import type { RelayCounts } from './relay.js';
 
 /** What became of the calls that a carrier saw on a trunk. */
 export interface CallCounts {
@@ -37,7 +37,8 @@ export interface RecentEvent {
 export interface TrunkState extends Readonly<CallCounts> {
   readonly id: string;
   readonly address: string;
-  readonly fault: Fault;
+  /** In words, such as `blackhole` or `clear, 112: lie`. */
+  readonly fault: string;
   readonly channels: number;
   readonly channelsInUse: number;
   readonly options: number;
@@ -49,8 +50,8 @@ export interface TrunkState extends Readonly<CallCounts> {
 export interface CarrierState extends Readonly<CallCounts> {
   readonly id: string;
   readonly name: string;
-  /** `partial`: its trunks have different faults. */
-  readonly fault: Fault | 'partial';
+  /** In words; `partial`: its trunks have different faults. */
+  readonly fault: string;
   readonly open: OpenCounts;
   readonly trunks: readonly TrunkState[];
   /** Oldest first. */
@@ -99,6 +100,8 @@ export interface LabState {
   readonly admin: string;
   readonly gateway: ProcessState;
   readonly carriers: readonly (CarrierState & { readonly process: ProcessState })[];
+  /** By trunk, where datagrams went through a relay. */
+  readonly relays: Readonly<Record<string, Readonly<RelayCounts>>>;
   readonly psaps: readonly (PointState & { readonly process: ProcessState })[];
 }
 

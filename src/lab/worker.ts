@@ -3,9 +3,10 @@ import { realClock } from '../engine/clock.js';
 import { AnsweringPoint } from './answering-point.js';
 import { Carrier } from './carrier.js';
 import type { Order, OrderMessage, ProcessMessage, Reply, StartOrder } from './messages.js';
-import type { PointPlan } from './plan.js';
+import { WRONG_NUMBER, type PointPlan } from './plan.js';
+import { Relay, type RelayOrder, type RelayPlan } from './relay.js';
 import { Pacer } from './rtp.js';
-import { loadSpeech } from './speech.js';
+import { loadSpeech, type Speech } from './speech.js';
 
 /** What a process of the lab does. */
 interface Role {
@@ -13,7 +14,7 @@ interface Role {
 }
 
 /**
- * Serves the lab as one of its processes: a carrier, or the answering points. Orders come over the channel to the
+ * Serves the lab as one of its processes: a carrier, the answering points, or a relay. Orders come over the channel to the
  * parent; when that is gone, so are we.
  */
 export function serveLab(): void {
@@ -40,18 +41,50 @@ function tell(message: ProcessMessage): void {
 }
 
 async function startRole(start: StartOrder): Promise<Role> {
-  return start.role === 'carrier' ? carrierRole(start) : psapRole(start.points, start.speech);
+  switch (start.role) {
+    case 'carrier':
+      return carrierRole(start);
+    case 'psap':
+      return psapRole(start.points, start.speech);
+    case 'relay':
+      return relayRole(start);
+  }
 }
 
-async function carrierRole({ plan, faults }: StartOrder & { readonly role: 'carrier' }): Promise<Role> {
+async function carrierRole({ plan, faults, seed, speech }: StartOrder & { readonly role: 'carrier' }): Promise<Role> {
   process.title = `noodroute lab carrier ${plan.id}`;
-  const carrier = await Carrier.open(plan, { faults });
+  const bystander = async (address: string): Promise<AnsweringPoint> =>
+    openPoint({ ...WRONG_NUMBER, address, port: 0 }, loadSpeech(speech), new Pacer(realClock));
+  const carrier = await Carrier.open(plan, { faults, seed, bystander });
   return {
     order: async (order) => {
-      if (order.type === 'fault') {
-        await carrier.setFault(order.fault, order.trunk);
+      if (order.type === 'faults') {
+        await carrier.setFaults(order.faults);
       }
       return order.type === 'state' ? { type: 'carrier', state: carrier.state() } : done;
+    },
+  };
+}
+
+async function relayRole({ seed, ports }: StartOrder & { readonly role: 'relay' }): Promise<Role> {
+  process.title = 'noodroute lab relay';
+  const relays = new Map<string, Relay>();
+  const set = async (plan: RelayPlan, order: RelayOrder): Promise<Reply> => {
+    const relay = relays.get(plan.trunk) ?? (await Relay.open(plan, seed, realClock));
+    relays.set(plan.trunk, relay);
+    await relay.set(order);
+    return { type: 'relayed', inner: relay.inner };
+  };
+  for (const { plan, order } of ports) {
+    await set(plan, order);
+  }
+  return {
+    order: async (order) => {
+      if (order.type === 'relay') {
+        return set(order.plan, order.order);
+      }
+      const counts = Object.fromEntries([...relays].map(([trunk, relay]) => [trunk, relay.counts] as const));
+      return order.type === 'state' ? { type: 'relay', counts } : done;
     },
   };
 }
@@ -60,19 +93,19 @@ async function psapRole(plans: readonly PointPlan[], speechFile: string): Promis
   process.title = 'noodroute lab psap';
   const speech = loadSpeech(speechFile);
   const pacer = new Pacer(realClock);
-  const points = await Promise.all(
-    plans.map(async (plan) =>
-      AnsweringPoint.open(plan, {
-        speech,
-        pacer,
-        answered: (callId) => {
-          tell({ answered: { point: plan.id, callId } });
-        },
-      }),
-    ),
-  );
+  const points = await Promise.all(plans.map(async (plan) => openPoint(plan, speech, pacer)));
   return {
     order: async (order) =>
       order.type === 'state' ? { type: 'psap', state: points.map((point) => point.state()) } : done,
   };
+}
+
+async function openPoint(plan: PointPlan, speech: Speech, pacer: Pacer): Promise<AnsweringPoint> {
+  return AnsweringPoint.open(plan, {
+    speech,
+    pacer,
+    answered: (callId) => {
+      tell({ answered: { point: plan.id, callId } });
+    },
+  });
 }

@@ -13,6 +13,7 @@ import { AnsweringPoint } from '../../src/lab/answering-point.js';
 import { placeCalls } from '../../src/lab/caller.js';
 import { Carrier } from '../../src/lab/carrier.js';
 import { labState, setLabFault } from '../../src/lab/client.js';
+import { parseFault } from '../../src/lab/faults.js';
 import { Pacer, RtpStream } from '../../src/lab/rtp.js';
 import { loadSpeech } from '../../src/lab/speech.js';
 import type { LabState } from '../../src/lab/state.js';
@@ -35,7 +36,12 @@ const ALIEN = { name: 'Call-Info', value: '<urn:emergency:uid:callid:key:x>;purp
 /** One carrier with an ordinary trunk of one channel and a mobile one, and one answering point behind it. */
 async function startCarrier() {
   const point = { id: 'meldkamer', name: '112 control room', address: '127.7.150.1', port: 5060 };
-  const trunk = { port: 5060, transport: 'udp' as const, channels: 1, numbers: [{ number: '112', point }] };
+  const trunk = {
+    port: 5060,
+    transport: 'udp' as const,
+    channels: 1,
+    numbers: [{ number: '112', service: '112', point }],
+  };
   const trunks = [
     { ...trunk, id: 'fixed', address: CARRIER, hidesCaller: false },
     { ...trunk, id: 'sim', address: MOBILE, hidesCaller: true },
@@ -142,7 +148,7 @@ t.test('a carrier and an answering point by themselves', async (t) => {
   });
 
   await t.test('a carrier that lies answers OPTIONS and CANCEL, and swallows calls', async (t) => {
-    await carrier.setFault('lie', 'fixed');
+    await carrier.setFaults([{ trunk: 'fixed', fault: parseFault('lie') }]);
     t.equal(carrier.state().fault, 'partial');
     const { client, heard, final } = dial(caller, CARRIER, media.offer());
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -152,7 +158,7 @@ t.test('a carrier and an answering point by themselves', async (t) => {
     await final();
     t.same(heard.statuses, [100, 487]);
     t.equal(carrier.state().open.legs, 0);
-    await carrier.setFault('clear', 'fixed');
+    await carrier.setFaults([{ trunk: 'fixed', fault: parseFault('clear') }]);
   });
 
   await t.test('no transaction and no dialog is left', async (t) => {
@@ -365,9 +371,23 @@ t.test('the lab as it is started by npm start, on other addresses', async (t) =>
     );
   });
 
+  await t.test('a relay in front of a carrier loses its datagrams, and passes them again', async (t) => {
+    const { code, out } = await noodroute('lab', 'fault', 'lie', 'loss=100%', 'delay=5ms', ...control);
+    t.equal(code, 0);
+    t.match(out, 'lie: loss=100% delay=5ms');
+    t.same(await callAll(WORLD.filter(({ fault }) => fault === 'lie').map(({ service }) => service)), [true]);
+    t.ok(((await labState(CONTROL)).relays['lie-a']?.lost ?? 0) > 0);
+    await setLabFault(CONTROL, 'lie', 'clear');
+    await until(async () => ((await labState(CONTROL)).relays['lie-a']?.passed ?? 0) > 2, 20_000);
+    t.ok(((await labState(CONTROL)).relays['lie-a']?.passed ?? 0) > 2, 'probes get through');
+  });
+
   await t.test('orders that make no sense, and a second lab on the same addresses', async (t) => {
     t.match(await noodroute('lab', 'fault', 'nobody', 'lie', ...control), { code: 1, err: /no carrier nobody/ });
-    t.match(await noodroute('lab', 'fault', 'refuse', 'nonsense', ...control), { code: 1, err: /expected blackhole/ });
+    t.match(await noodroute('lab', 'fault', 'refuse', 'nonsense', ...control), {
+      code: 1,
+      err: /^nonsense is no fault, expected one or more of blackhole, refuse/,
+    });
     t.match(await noodroute('lab', 'state', '--control', `${HOST}:8999`), { code: 1, err: /no lab runs on 127.7.0.1/ });
     const second = await noodroute('lab', '--config', site.file, '--control', `${HOST}:8083`);
     t.match(second, { code: 1, out: '', err: /^127\.7\.0\.1:5070 UDP \(SIP of the gateway\) is in use .*\n$/ });

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CallReport } from '../../src/domain/call-report.js';
 import { labState, setLabFault } from '../../src/lab/client.js';
-import type { Fault } from '../../src/lab/faults.js';
+import type { FaultPlace } from '../../src/lab/fault-places.js';
 import type { LabState } from '../../src/lab/state.js';
 import { until } from './until.js';
 
@@ -20,7 +20,7 @@ export interface TestLab {
   /** What it printed so far. */
   readonly lines: readonly string[];
   state(): Promise<LabState>;
-  fault(carrier: string, fault: Fault): Promise<void>;
+  fault(carrier: string, fault: string, where?: FaultPlace): Promise<void>;
   calls(): Promise<readonly CallReport[]>;
   stats(): Promise<LabStats>;
   stop(): Promise<void>;
@@ -63,8 +63,8 @@ export async function startLab(net: number): Promise<TestLab> {
     pid: child.pid ?? 0,
     lines,
     state: async () => labState(control),
-    fault: async (carrier, fault) => {
-      await setLabFault(control, carrier, fault);
+    fault: async (carrier, fault, where) => {
+      await setLabFault(control, carrier, fault, where);
     },
     calls: async () => get('/calls'),
     stats: async () => get('/stats'),

@@ -6,9 +6,10 @@ import type { HealthChange } from '../../src/domain/health.js';
 import { id, type CarrierId, type ServiceId } from '../../src/domain/ids.js';
 import { instant } from '../../src/domain/time.js';
 import { dialledUri } from '../../src/lab/caller.js';
-import { controlRoutes, OrderError } from '../../src/lab/control.js';
+import { controlRoutes } from '../../src/lab/control.js';
+import { OrderError } from '../../src/lab/fault-places.js';
 import { readEvent } from '../../src/lab/events.js';
-import { FaultFilter, SLOW_MS, type Fault } from '../../src/lab/faults.js';
+import { parseFault } from '../../src/lab/faults.js';
 import { callKey } from '../../src/lab/headers.js';
 import { callLine, changeLines, resultLine } from '../../src/lab/lines.js';
 import { gatewayComplaint } from '../../src/lab/log-line.js';
@@ -72,20 +73,6 @@ t.test('a trunk that is not on this machine cannot be simulated', async (t) => {
     false,
     false,
   ]);
-});
-
-t.test('faults: what happens to a datagram', async (t) => {
-  const request = 'OPTIONS sip:x SIP/2.0\r\n';
-  const response = 'SIP/2.0 200 OK\r\n';
-  const fates = (fault: Fault) => {
-    const filter = new FaultFilter(() => fault);
-    return [filter.incoming(), filter.outgoing(request), filter.outgoing(response)];
-  };
-  t.same(fates('clear'), [0, 0, 0]);
-  t.same(fates('blackhole'), ['drop', 'drop', 'drop']);
-  t.same(fates('slow'), [0, 0, SLOW_MS]);
-  t.same(fates('lie'), [0, 0, 0]);
-  t.same(fates('reject'), [0, 0, 0]);
 });
 
 t.test('speech is encoded by ITU-T G.711', async (t) => {
@@ -270,10 +257,12 @@ t.test('control: faults are set by programs on this machine only', async (t) => 
     const response = await app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
     return { status: response.status, answer: await response.json() };
   };
-  t.match(await ask('POST', '/faults', { carrier: 'kpn', fault: 'lie', trunk: 'kpn-a' }), { status: 200 });
+  t.match(await ask('POST', '/faults', { carrier: 'kpn', fault: 'lie', trunk: 'kpn-a', service: '112' }), {
+    status: 200,
+  });
   t.match(await ask('DELETE', '/faults'), { status: 200 });
   t.match(await ask('GET', '/state'), { status: 200, answer: { sip: ['127.0.0.1:5060'] } });
-  t.same(orders, [['kpn', 'lie', 'kpn-a'], 'clear']);
+  t.same(orders, [['kpn', parseFault('lie'), { trunk: 'kpn-a', service: '112' }], 'clear']);
   t.match(await ask('POST', '/faults', { carrier: 'kpn', fault: 'nonsense' }), { status: 400 });
   t.match(await ask('POST', '/faults', 'nonsense'), { status: 400 });
   t.match(await ask('POST', '/faults', { carrier: 'nobody', fault: 'lie' }), {

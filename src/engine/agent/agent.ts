@@ -12,9 +12,9 @@ import {
   type ServerHandle,
   type TransactionCounts,
 } from '../transaction/layer.js';
-import type { Peer, Transport, TransportFilter } from '../transport/transport.js';
+import type { Peer, Transport, TransportEvents, TransportFilter } from '../transport/transport.js';
 import { TcpTransport } from '../transport/tcp.js';
-import { UdpTransport } from '../transport/udp.js';
+import { UdpTransport, type UdpOptions } from '../transport/udp.js';
 import { DialogTable, type AgentCore, type DialogMember } from './core.js';
 import { AgentDialog } from './dialog.js';
 import { dialogAsClient, hopOf } from './dialog-state.js';
@@ -43,6 +43,8 @@ export interface AgentOptions {
   readonly timers?: TimerTable;
   /** Drops or delays datagrams; for fault injection. */
   readonly filter?: TransportFilter;
+  /** Opens UDP in another way than by sockets of our own; for fault injection. */
+  readonly openUdp?: (options: UdpOptions, events: TransportEvents) => Promise<Transport>;
   /** The Server header of our responses; none where not given. */
   readonly product?: string;
   /**
@@ -118,8 +120,11 @@ export class Agent implements AgentCore {
     const opened: Transport[] = [];
     try {
       for (const contact of options.contacts) {
-        const kind = contact.transport === 'tcp' ? TcpTransport : UdpTransport;
-        opened.push(await kind.open({ ...contact, clock: agent.clock, ...filter }, agent.layer));
+        const how = { ...contact, clock: agent.clock, ...filter };
+        const openUdp = options.openUdp ?? (async (...args) => UdpTransport.open(...args));
+        opened.push(
+          await (contact.transport === 'tcp' ? TcpTransport.open(how, agent.layer) : openUdp(how, agent.layer)),
+        );
       }
     } catch (error) {
       await Promise.all(opened.map(async (transport) => transport.close()));
