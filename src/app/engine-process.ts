@@ -28,6 +28,9 @@ export class EngineStartError extends Error {
   override readonly name = 'EngineStartError';
 }
 
+/** We say within this time whom to leave without any sign of us; everybody else gets a 100 after it. */
+const TRYING_AFTER = ms(20);
+
 /** The engine has so long to say what is open. */
 const STATS_WITHIN = ms(1_000);
 
@@ -96,7 +99,8 @@ export class EngineProcess {
     const options = contacts.flatMap((contact) => ['--contact', contact]);
     const args = [MAIN, 'engine', '--admin', `${control.host}:${control.port}`, ...options, '--log-level', logLevel];
     // The engine ends with us: it watches the pipe that is its standard input.
-    const child = spawn(process.execPath, [...args, '--exit-with-parent'], {
+    const more = ['--trying-after', String(TRYING_AFTER), '--exit-with-parent'];
+    const child = spawn(process.execPath, [...args, ...more], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NOODROUTE_ENGINE_SECRET: secret },
     });

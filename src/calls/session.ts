@@ -311,7 +311,7 @@ export class CallSession {
     this.#winner = id;
     this.#tie.join(dialog, leg.leg, delayed);
     this.subject.incoming
-      .answer(answerTo(response))
+      .answer(answerTo(response), dialog)
       .then((caller) => {
         this.#caller = caller;
         this.#tie.callerJoined(caller);

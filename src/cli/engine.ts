@@ -8,6 +8,7 @@ import { parseUri } from '../sip/uri.js';
 interface EngineCommandOptions {
   readonly admin: { readonly host: string; readonly port: number };
   readonly contact: readonly Contact[];
+  readonly tryingAfter: number;
   readonly exitWithParent?: true;
 }
 
@@ -21,6 +22,12 @@ export function engineCommand(): Command {
     )
     .requiredOption('--admin <host:port>', 'where applications connect (TCP)', readHostPort)
     .requiredOption('--contact <uri...>', 'where to take SIP, e.g. sip:127.0.0.1:5060;transport=udp', readContacts)
+    .option(
+      '--trying-after <ms>',
+      'send 100 Trying so late (at most 200 ms): time for the application to drop what a stranger sends',
+      readTryingAfter,
+      0,
+    )
     .addOption(
       new Option('--log-level <level>', 'accepted for the gateway; the engine reports only what ends it').hideHelp(),
     )
@@ -38,8 +45,9 @@ async function run(options: EngineCommandOptions): Promise<void> {
   }
   process.on('uncaughtException', report);
   process.on('unhandledRejection', report);
-  const engine = await startEngine({ contacts: options.contact, control: options.admin, secret }).catch(
-    (error: unknown) => fail(whyNot(error)),
+  const { contact: contacts, admin: control, tryingAfter } = options;
+  const engine = await startEngine({ contacts, control, secret, tryingAfter }).catch((error: unknown) =>
+    fail(whyNot(error)),
   );
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -93,6 +101,14 @@ function readHostPort(text: string): EngineCommandOptions['admin'] {
     throw new InvalidArgumentError('expected host:port');
   }
   return { host, port: Number(port) };
+}
+
+/** RFC 3261 17.2.1: the 100 comes within 200 ms. */
+function readTryingAfter(text: string): number {
+  if (!/^\d{1,3}$/.test(text) || Number(text) > 200) {
+    throw new InvalidArgumentError('expected milliseconds from 0 to 200');
+  }
+  return Number(text);
 }
 
 function readContacts(text: string, before: readonly Contact[] = []): readonly Contact[] {

@@ -103,8 +103,13 @@ export interface IncomingCall {
   reject(response: OutgoingResponse): void;
   /** Sends nothing, and forgets the call. For strangers only. */
   ignore(): void;
-  /** Sends 200. Resolves when it left; rejects when the caller is gone. */
-  answer(response: OutgoingResponse): Promise<Dialog>;
+  /**
+   * Sends 200. Resolves when it left; rejects when the caller is gone.
+   *
+   * @param other the dialog that this one makes a call with: a SIP server that can passes BYE on between the two while we
+   *   are away (P14).
+   */
+  answer(response: OutgoingResponse, other?: Dialog): Promise<Dialog>;
 }
 
 /** What an outgoing INVITE reports. After `failed` or `ended` nothing comes. */

@@ -21,6 +21,7 @@ interface Meta {
 /** The control side of a SIP server, in the test's hands: it speaks drachtio's wire protocol, and no SIP. */
 export class FakeControl {
   readonly #server: Server;
+  readonly #version: string;
   readonly #handed: Handed[] = [];
   readonly #waiting = new Set<() => void>();
   #socket: Socket | undefined;
@@ -31,8 +32,9 @@ export class FakeControl {
   /** Makes the server refuse what the application hands over. */
   refuse: (handed: Handed) => string | undefined = () => undefined;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, version: string) {
     this.#server = server;
+    this.#version = version;
     server.on('connection', (socket) => {
       this.#socket = socket;
       socket.setEncoding('latin1');
@@ -44,12 +46,13 @@ export class FakeControl {
     });
   }
 
-  static async listen(): Promise<FakeControl> {
+  /** @param version what the server says that it is; the embedded engine has `noodroute` in it. */
+  static async listen(version = 'v0.9.0'): Promise<FakeControl> {
     const server = createServer();
     await new Promise<void>((resolve) => {
       server.listen(0, '127.0.0.1', resolve);
     });
-    return new FakeControl(server);
+    return new FakeControl(server, version);
   }
 
   get port(): number {
@@ -108,7 +111,7 @@ export class FakeControl {
     const line = lineEnd < 0 ? message : message.slice(0, lineEnd);
     const [id = '', type, txnId = '', dialogId = '', route = ''] = line.split('|');
     if (type !== 'sip') {
-      this.#send(`response|${id}|OK|127.0.0.1:5060|v0.9.0`);
+      this.#send(`response|${id}|OK|127.0.0.1:5060|${this.#version}`);
       return;
     }
     const handed = { txnId, dialogId, route, text: message.slice(lineEnd + 2) };

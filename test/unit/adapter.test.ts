@@ -7,6 +7,7 @@ import { systemClock } from '../../src/adapters/system/clock.js';
 import type {
   CalleeEvents,
   CallerEvents,
+  Dialog,
   IncomingCall,
   InDialogRequest,
   InviteFailure,
@@ -23,8 +24,8 @@ const log = { debug: () => undefined, info: () => undefined, warn: () => undefin
 const BYTES = 'caf\xc3\xa9 \x00\x01\xff\xfe\r\n\r\n#|';
 
 /** The adapter with real drachtio-srf, on a SIP server that the test plays. */
-async function connected(t: Test, clock: Clock = systemClock) {
-  const control = await FakeControl.listen();
+async function connected(t: Test, clock: Clock = systemClock, version?: string) {
+  const control = await FakeControl.listen(version);
   const server = new DrachtioServer(clock, log);
   t.teardown(() => {
     server.close();
@@ -83,6 +84,7 @@ function response(status: number, headers: readonly string[], body = '', tag = '
 
 const SDP = 'Content-Type: application/sdp';
 const OUT = 'out;from-tag=us';
+const EMBEDDED = 'v0.9.10-noodroute-0.1.0';
 
 t.test('headers and body leave through drachtio-srf byte for byte', async (t) => {
   const { control, server } = await connected(t);
@@ -199,8 +201,8 @@ t.test('UPDATE in an early dialog of a trunk reaches the call, and can be answer
 });
 
 /** A caller's INVITE that came in, with what its call reports. */
-async function incoming(t: Test, headers: readonly string[] = [], body = OFFER) {
-  const { control, server } = await connected(t);
+async function incoming(t: Test, headers: readonly string[] = [], body = OFFER, version?: string) {
+  const { control, server } = await connected(t, systemClock, version);
   const seen = { cancelled: [] as (readonly string[])[], ended: [] as LegEnd[], requested: [] as InDialogRequest[] };
   const acknowledged: string[] = [];
   const events: CallerEvents = {
@@ -274,6 +276,33 @@ t.test('a stranger that is ignored gets nothing, and the next one is served', as
   (await next).reject({ status: 403 });
   await control.handed('SIP/2.0 403');
   t.equal(control.all.length, 1);
+});
+
+t.test('the embedded engine is told to drop a stranger, and no other server hears of it', async (t) => {
+  const { call, control, server } = await incoming(t, [], OFFER, EMBEDDED);
+  call.ignore();
+  t.match((await control.handed('SIP/2.0 480')).text, /^x-noodroute-drop: yes\r$/im);
+  server.onRequest((request) => {
+    request.ignore();
+  });
+  control.network('OPTIONS sip:x SIP/2.0\r\nCall-ID: o\r\nTo: <sip:x>\r\nContent-Length: 0\r\n\r\n', { txnId: 'o1' });
+  t.match(await control.handed('SIP/2.0 480', 1), { txnId: 'o1', text: /x-noodroute-drop: yes/i });
+});
+
+t.test('P14 the embedded engine is told which two dialogs make a call', async (t) => {
+  for (const [version, pair] of [
+    [EMBEDDED, OUT],
+    ['v0.9.10', undefined],
+  ] as const) {
+    const { call, control, server } = await incoming(t, [], OFFER, version);
+    const callee = new Promise<Dialog>((resolve) => {
+      server.invite(invite(), { ...calleeEvents().events, answered: (_response, dialog) => resolve(dialog) });
+    });
+    await control.handed('INVITE');
+    control.network(response(200, [SDP], ANSWER), { txnId: 't1', dialogId: OUT });
+    await call.answer({ status: 200, body: ANSWER }, await callee);
+    t.equal(/^x-noodroute-pair: (.*)\r$/im.exec((await control.handed('SIP/2.0 200')).text)?.[1], pair);
+  }
 });
 
 t.test('a caller arrives byte for byte', async (t) => {

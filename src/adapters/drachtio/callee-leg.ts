@@ -2,15 +2,12 @@ import { messageOf } from '../../domain/errors.js';
 import type { Log } from '../../ports/journal.js';
 import type { CalleeEvents, CalleeLeg, InviteFailure, LocalCause } from '../../ports/sip-server.js';
 import { header } from '../../sip/headers.js';
-import type { Header } from '../../sip/message.js';
 import type { Connection } from './connection.js';
 import { acknowledgeWith, EarlyDialog, inDialogRequest, reasonHeaders, SrfDialog, type DialogTable } from './dialog.js';
 import { isLocal, receivedResponse, toSrfHeaders } from './message.js';
 import { Provisionals } from './provisionals.js';
+import { GIVE_UP } from './requests-of-ours.js';
 import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfRequestOptions, SrfResponse } from './srf.js';
-
-/** Asks the embedded engine to stop resending at once and to end whatever still comes by itself. */
-const GIVE_UP: Header = { name: 'X-Noodroute-Give-Up', value: 'yes' };
 
 type LegState =
   | { readonly phase: 'open'; readonly request: SrfRequest | undefined }

@@ -14,6 +14,7 @@ import { tagOf } from '../../sip/name-addr.js';
 import type { Connection } from './connection.js';
 import { EarlyDialog, inDialogRequest, reasonsOf, SrfDialog, send, type DialogTable } from './dialog.js';
 import { receivedMessage, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
+import { DROP, pairedWith } from './requests-of-ours.js';
 import { forgetInvite, type SrfRequest, type SrfResponse } from './srf.js';
 
 /** A call from the network, until it is answered, refused or cancelled. */
@@ -83,10 +84,16 @@ export class SrfIncomingCall implements IncomingCall {
 
   ignore(): void {
     this.#leaveEarlyDialog();
-    forgetInvite(this.#invite);
+    if (this.#connection.isEmbeddedEngine) {
+      send(this.#response, { status: 480, headers: [DROP] });
+    } else {
+      forgetInvite(this.#invite);
+    }
   }
 
-  async answer(response: OutgoingResponse): Promise<Dialog> {
+  async answer(response: OutgoingResponse, other?: Dialog): Promise<Dialog> {
+    const isPair = this.#connection.isEmbeddedEngine && other instanceof SrfDialog;
+    const headers = [...(response.headers ?? []), ...(isPair ? [pairedWith(other.id)] : [])];
     return new Promise((resolve, reject) => {
       if (this.#cancelled || this.#response.finalResponseSent) {
         reject(new SipServerError('refused', 'the caller is gone'));
@@ -94,7 +101,7 @@ export class SrfIncomingCall implements IncomingCall {
       }
       this.#response.send(
         response.status,
-        { headers: toSrfHeaders(response.headers ?? []), body: response.body ?? '' },
+        { headers: toSrfHeaders(headers), body: response.body ?? '' },
         (error) => {
           // The dialog must stand before srf hands the next message on, or a BYE in the same segment is lost.
           if (error === null || error === undefined) {

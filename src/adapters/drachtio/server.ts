@@ -18,6 +18,7 @@ import { SrfCalleeLeg } from './callee-leg.js';
 import { Connection } from './connection.js';
 import { DialogTable, send } from './dialog.js';
 import { SrfIncomingCall } from './incoming-call.js';
+import { DROP } from './requests-of-ours.js';
 import { isLocal, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
 import { createSrf, type SrfClient, type SrfRequest, type SrfResponse } from './srf.js';
 import { installByteExactWire } from './wire.js';
@@ -38,7 +39,7 @@ const RECONNECT_AT_LEAST_EVERY = ms(500);
  * Only requests and responses of srf are used. Its dialogs lose events and hang (DESIGN 6), so dialogs are kept here.
  */
 export class DrachtioServer implements SipServer {
-  readonly #srf: SrfClient = createSrf();
+  readonly #srf: SrfClient = createSrf('noodroute');
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #connection: Connection;
@@ -199,7 +200,11 @@ export class DrachtioServer implements SipServer {
         send(response, answer);
       },
       // srf keeps nothing of a request other than INVITE.
-      ignore: () => undefined,
+      ignore: () => {
+        if (this.#connection.isEmbeddedEngine) {
+          send(response, { status: 480, headers: [DROP] });
+        }
+      },
     });
   }
 }

@@ -97,10 +97,14 @@ export interface WireProtocolThis {
 
 const load = createRequire(import.meta.url);
 
-/** Makes a client that is not connected yet. */
-export function createSrf(): SrfClient {
-  const Srf = load('drachtio-srf') as new () => SrfClient;
-  return new Srf();
+/**
+ * Makes a client that is not connected yet.
+ *
+ * @param tag says what it is: requests of its dialogs go to another client with the tag when it is gone.
+ */
+export function createSrf(tag: string): SrfClient {
+  const Srf = load('drachtio-srf') as new (tags: readonly string[]) => SrfClient;
+  return new Srf([tag]);
 }
 
 /** The wire protocol class of the package, whose reading and sending the adapter replaces. */
