@@ -5,7 +5,7 @@ import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js';
 import type { ServiceId, TrunkId } from '../domain/ids.js';
 import type { Ingress, Network, Service } from '../domain/network.js';
-import { between, ms, type Milliseconds } from '../domain/time.js';
+import { between, type Instant, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
@@ -29,6 +29,7 @@ export class HealthKeeper implements Dispatcher {
   readonly #firstAnswers = new FirstAnswers();
   readonly #book: HealthBook;
   readonly #ingresses: IngressTable;
+  readonly #released = new Map<TrunkId, Instant>();
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
   #plans: Plans;
   #turn = 0;
@@ -112,8 +113,13 @@ export class HealthKeeper implements Dispatcher {
     this.record(attempt.planned.trunk.id, { type: 'attempt', service: service.id, outcome });
   }
 
-  attemptEnded(): void {
-    // Channels are counted here once trunks are limited by them.
+  attemptEnded(attempt: Attempt): void {
+    this.#released.set(attempt.planned.trunk.id, this.#clock.now());
+  }
+
+  sinceRelease(trunk: TrunkId): Milliseconds | undefined {
+    const at = this.#released.get(trunk);
+    return at === undefined ? undefined : between(at, this.#clock.now());
   }
 
   /** Takes a piece of evidence, and acts on what it changes. */

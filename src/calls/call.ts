@@ -4,9 +4,10 @@ import type { AttemptId, TrunkId } from '../domain/ids.js';
 import type { ServiceClass } from '../domain/network.js';
 import type { Instant } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
+import type { SentMessage } from '../failure/verdict.js';
 
 /** How an attempt's INVITE differs from what the caller sent. */
-export type Variant = 'as-sent' | 'plain' | 'own-number';
+export type Variant = 'as-sent' | 'plain' | 'own-number' | 'min-se';
 
 /** Which deadline an attempt has missed: any response, trusted progress, or the answer to its ringing. */
 export type Lateness = 'silence' | 'progress' | 'ringing';
@@ -29,6 +30,8 @@ export interface Attempt {
   readonly id: AttemptId;
   readonly planned: PlannedAttempt;
   readonly variant: Variant;
+  /** The session interval that the trunk asked for, in seconds; with the variant `min-se`. */
+  readonly minSe?: number;
   readonly startedAt: Instant;
   readonly state: AttemptState;
   readonly firstResponseAt?: Instant;
@@ -80,10 +83,15 @@ export type CallEvent =
   | { readonly type: 'responded'; readonly attempt: AttemptId; readonly status: number; readonly trusted: boolean }
   | { readonly type: 'answered'; readonly attempt: AttemptId }
   | { readonly type: 'failed'; readonly attempt: AttemptId; readonly verdict: Verdict; readonly status?: number }
-  /** `large`: its INVITE is too large for one packet over UDP, so that silence may be the fate of a fragment. */
-  | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness; readonly large?: boolean }
+  /** `sent`: the INVITE that was not heeded. */
+  | { readonly type: 'deadline'; readonly attempt: AttemptId; readonly which: Lateness; readonly sent?: SentMessage }
   /** A canary is later than a healthy trunk would be. */
-  | { readonly type: 'blame-due'; readonly attempt: AttemptId; readonly which: 'silence' | 'progress' }
+  | {
+      readonly type: 'blame-due';
+      readonly attempt: AttemptId;
+      readonly which: 'silence' | 'progress';
+      readonly sent?: SentMessage;
+    }
   /** Nothing was heard of an attempt for so long that quick probes are to tell silent from slow. */
   | { readonly type: 'doubt-due'; readonly attempt: AttemptId }
   | { readonly type: 'ring-due' }

@@ -2,6 +2,7 @@ import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
 import { id, type AttemptId, type CallId, type ServiceId, type TrunkId } from '../domain/ids.js';
 import type { Ingress, Service } from '../domain/network.js';
+import type { Milliseconds } from '../domain/time.js';
 import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
@@ -34,6 +35,8 @@ export interface Dispatcher {
   canServe(ingress: Ingress): boolean;
   attemptStarted(attempt: Attempt, service: Service): void;
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void;
+  /** How long ago a call on the trunk ended, as far as it is known. */
+  sinceRelease(trunk: TrunkId): Milliseconds | undefined;
   attemptEnded(attempt: Attempt, service: Service): void;
 }
 
@@ -192,6 +195,7 @@ export class Desk {
       site,
       fraction: () => random.fraction(),
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
+      sinceRelease: (trunk) => dispatcher.sinceRelease(trunk),
       evidence: (attempt, service, outcome) => {
         aside(log, 'the book of health', () => {
           dispatcher.evidence(attempt, service, outcome);

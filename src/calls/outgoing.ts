@@ -33,6 +33,7 @@ export interface OutgoingAttempt {
   readonly id: AttemptId;
   readonly planned: PlannedAttempt;
   readonly variant: Variant;
+  readonly minSe?: number;
 }
 
 /**
@@ -49,6 +50,7 @@ export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): Invi
     { name: 'Max-Forwards', value: String(maxForwards(source)) },
     ALLOW,
     ...reliability(source, attempt),
+    ...interval(attempt),
   ];
   const content = contentFor(source, attempt, leg);
   return { uri, nextHop: trunk.address, headers: [...leg, ...content.headers], body: content.body };
@@ -109,6 +111,11 @@ function ownNumberShown({ variant, planned }: OutgoingAttempt): string | undefin
 function reliability(source: AttemptSource, { planned, variant }: OutgoingAttempt): readonly Header[] {
   const isWanted = planned.trunk.reliableProvisionals === true && variant !== 'plain' && hasSdp(source.request);
   return isWanted ? [{ name: 'Supported', value: '100rel' }] : [];
+}
+
+/** We ask for no session timer; whoever adds one on the way learns how short it may be (RFC 4028 5). */
+function interval({ variant, minSe }: OutgoingAttempt): readonly Header[] {
+  return variant === 'min-se' && minSe !== undefined ? [{ name: 'Min-SE', value: String(minSe) }] : [];
 }
 
 /**

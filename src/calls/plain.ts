@@ -88,9 +88,9 @@ function isEssential(each: Header): boolean {
   );
 }
 
-/** Whether a request of ours with this content is too large for one packet over UDP. */
-export function isLarge({ headers, body }: Content): boolean {
-  return SERVER_ADDS + size(headers) + body.length > PLAIN_AT_MOST;
+/** About how many bytes a request of ours with this content has on the wire. */
+export function bytesOf({ headers, body }: Content): number {
+  return SERVER_ADDS + size(headers) + body.length;
 }
 
 function size(headers: readonly Header[]): number {

@@ -6,7 +6,7 @@ import type { Service } from '../domain/network.js';
 import { ms, type Milliseconds } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { finalForCaller, type FailedAttempt } from '../failure/final.js';
-import { judge } from '../failure/verdict.js';
+import { judge, type SentMessage } from '../failure/verdict.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Log } from '../ports/journal.js';
 import type {
@@ -21,12 +21,14 @@ import type {
   SipServer,
 } from '../ports/sip-server.js';
 import { coldDeadlines } from '../routing/deadlines.js';
+import { smallNumber } from '../sip/chars.js';
+import { header } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { parseReasons, printReason } from '../sip/reason.js';
 import { answerTo, ringing } from './answer.js';
 import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
 import { inviteFor } from './outgoing.js';
-import { isLarge } from './plain.js';
+import { bytesOf } from './plain.js';
 import { isTrustedProgress } from './progress.js';
 import { hasSdp } from '../sip/sdp-in-body.js';
 import { isOpen, newCall, transition } from './transition.js';
@@ -51,6 +53,8 @@ export interface SessionPorts {
   /** A number in [0, 1). */
   readonly fraction: () => number;
   readonly nextAttemptId: () => AttemptId;
+  /** How long ago a call on the trunk ended, as far as it is known. */
+  readonly sinceRelease: (trunk: TrunkId) => Milliseconds | undefined;
   /** What an attempt said about its trunk. */
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
   /** An attempt leaves now, with this INVITE. */
@@ -74,6 +78,7 @@ export interface CallSubject {
 /** The legs of an attempt. */
 interface Leg {
   readonly leg: CalleeLeg;
+  readonly sent: SentMessage;
   ringing?: ReceivedResponse;
   answer?: { readonly response: ReceivedResponse; readonly dialog: Dialog };
 }
@@ -198,19 +203,20 @@ export class CallSession {
     const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
     this.#ports.attemptStarted(attempt, this, invite);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
-    this.#legs.set(attempt.id, { leg });
-    this.#armDeadlines(attempt, invite.nextHop.transport === 'udp' && isLarge(invite));
+    const sent: SentMessage = { transport: invite.nextHop.transport, bytes: bytesOf(invite) };
+    this.#legs.set(attempt.id, { leg, sent });
+    this.#armDeadlines(attempt, sent);
   }
 
-  #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt, large: boolean): void {
-    this.#after(deadlines.silence, { type: 'deadline', attempt: id, which: 'silence', large });
-    this.#after(deadlines.progress, { type: 'deadline', attempt: id, which: 'progress' });
+  #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt, sent: SentMessage): void {
+    this.#after(deadlines.silence, { type: 'deadline', attempt: id, which: 'silence', sent });
+    this.#after(deadlines.progress, { type: 'deadline', attempt: id, which: 'progress', sent });
     this.#after(deadlines.doubt, { type: 'doubt-due', attempt: id });
     if (role === 'canary') {
       const patience = coldDeadlines(trunk.kind);
       const silence = deadlines.doubt === undefined ? patience.silence : undefined;
-      this.#after(silence, { type: 'blame-due', attempt: id, which: 'silence' });
-      this.#after(patience.progress, { type: 'blame-due', attempt: id, which: 'progress' });
+      this.#after(silence, { type: 'blame-due', attempt: id, which: 'silence', sent });
+      this.#after(patience.progress, { type: 'blame-due', attempt: id, which: 'progress', sent });
     }
   }
 
@@ -259,16 +265,17 @@ export class CallSession {
     const service = this.subject.service.class;
     if (failure.origin === 'local') {
       const sawProvisional = current.firstResponseAt !== undefined;
-      return judge({ service, origin: 'local', cause: failure.cause, sawProvisional });
+      const leg = this.#legs.get(attempt.id);
+      const sent = leg === undefined ? {} : { sent: leg.sent };
+      return judge({ service, origin: 'local', cause: failure.cause, sawProvisional, ...sent });
     }
     return judge({
+      ...answerOf(failure.response),
+      ...triedBy(attempt),
       service,
-      origin: 'peer',
-      status: failure.response.status,
-      reasons: parseReasons(failure.response.headers),
       sawProgress: current.progressAt !== undefined,
-      plain: attempt.variant === 'plain',
-      ownNumber: attempt.variant === 'own-number',
+      gateway: attempt.planned.trunk,
+      sinceRelease: this.#ports.sinceRelease(attempt.planned.trunk.id),
     });
   }
 
@@ -393,4 +400,25 @@ export class CallSession {
 function failureOf(attempt: Attempt): readonly FailedAttempt[] {
   const verdict = attempt.state.phase === 'failed' ? attempt.state.verdict : attempt.missed;
   return verdict === undefined ? [] : [{ carrier: attempt.planned.trunk.carrier, verdict }];
+}
+
+/** What a final response says, as far as it decides the verdict. */
+function answerOf({ status, headers }: ReceivedResponse) {
+  const reasons = parseReasons(headers);
+  return {
+    origin: 'peer',
+    status,
+    reasons,
+    retryAfter: seconds(headers, 'Retry-After'),
+    minSe: seconds(headers, 'Min-SE'),
+  } as const;
+}
+
+/** Seconds at the start of a header, as in `Retry-After: 18000;duration=3600` (RFC 3261 20.33, RFC 4028 5). */
+function seconds(headers: readonly Header[], name: string): number | undefined {
+  return smallNumber(/^\d{1,9}/.exec(header(headers, name) ?? '')?.[0] ?? '');
+}
+
+function triedBy({ variant }: Attempt) {
+  return { plain: variant === 'plain', ownNumber: variant === 'own-number', minSeShown: variant === 'min-se' };
 }

@@ -3,7 +3,7 @@ import type { AttemptId } from '../domain/ids.js';
 import type { ServiceClass } from '../domain/network.js';
 import type { Instant } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
-import { judge } from '../failure/verdict.js';
+import { isLarge, judge, type SentMessage } from '../failure/verdict.js';
 import type { Attempt, CallCommand, CallEvent, CallState, GiveUpCause, Lateness, Step, Variant } from './call.js';
 import { reasonsFor } from './reasons.js';
 
@@ -96,11 +96,12 @@ class Draft {
     });
   }
 
-  start(planned: PlannedAttempt, variant: Variant): void {
+  start(planned: PlannedAttempt, variant: Variant, minSe?: number): void {
     const attempt: Attempt = {
       id: this.#attemptId(),
       planned,
       variant,
+      ...(minSe === undefined ? {} : { minSe }),
       startedAt: this.now,
       state: { phase: 'silent' },
     };
@@ -136,9 +137,9 @@ function apply(draft: Draft, event: CallEvent): void {
     case 'failed':
       return onFailure(draft, event.attempt, event.verdict, event.status);
     case 'deadline':
-      return onDeadline(draft, event.attempt, event.which, event.large === true);
+      return onDeadline(draft, event.attempt, event.which, event.sent);
     case 'blame-due':
-      return onBlameDue(draft, event.attempt, event.which);
+      return onBlameDue(draft, event.attempt, event.which, event.sent);
     case 'doubt-due':
       return onDoubtDue(draft, event.attempt);
     case 'ring-due':
@@ -222,7 +223,7 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
   }
   const once = attempt.variant === 'as-sent' ? variantFor(verdict, attempt.planned) : undefined;
   if (once !== undefined) {
-    draft.start(attempt.planned, once);
+    draft.start(attempt.planned, once, verdict.minSe);
   } else if (verdict.next === 'end' && draft.call.class !== 'emergency') {
     draft.set({ remaining: [] });
   }
@@ -233,6 +234,9 @@ function variantFor(verdict: Verdict, { trunk }: PlannedAttempt): Variant | unde
   if (verdict.next === 'same-plain') {
     return 'plain';
   }
+  if (verdict.next === 'same-min-se') {
+    return 'min-se';
+  }
   return verdict.next === 'same-own-number' && trunk.ownNumber !== undefined ? 'own-number' : undefined;
 }
 
@@ -240,23 +244,23 @@ function variantFor(verdict: Verdict, { trunk }: PlannedAttempt): Variant | unde
  * A missed deadline starts the next attempt; the late one stays open, and may still win (DESIGN 4.4). It counts against the
  * trunk at once, but for a canary: its deadlines are tighter than what a healthy trunk must keep.
  */
-function onDeadline(draft: Draft, id: AttemptId, which: Lateness, large: boolean): void {
+function onDeadline(draft: Draft, id: AttemptId, which: Lateness, sent?: SentMessage): void {
   const attempt = draft.find(id);
   if (attempt === undefined || isLate(attempt) || !isWaiting(attempt.state) || !hasMissed(attempt, which)) {
     return;
   }
   draft.update(id, { state: lateState(attempt.state) });
-  if (which === 'silence' && large) {
-    doubtLarge(draft, attempt);
+  if (which === 'silence' && sent !== undefined && isLarge(sent)) {
+    doubtLarge(draft, attempt, sent);
   } else if (which !== 'ringing' && attempt.planned.role !== 'canary') {
-    blame(draft, attempt);
+    blame(draft, attempt, sent);
   }
 }
 
-function onBlameDue(draft: Draft, id: AttemptId, which: 'silence' | 'progress'): void {
+function onBlameDue(draft: Draft, id: AttemptId, which: 'silence' | 'progress', sent?: SentMessage): void {
   const attempt = draft.find(id);
   if (attempt !== undefined && attempt.missed === undefined && hasMissed(attempt, which)) {
-    blame(draft, attempt);
+    blame(draft, attempt, sent);
   }
 }
 
@@ -278,14 +282,16 @@ function onDoubtDue(draft: Draft, id: AttemptId): void {
  * A large message over UDP met silence: a fragment may be lost on its way. The trunk is not blamed, small probes tell
  * whether it is silent to them too, and what starts next is small (DESIGN 4.3).
  */
-function doubtLarge(draft: Draft, attempt: Attempt): void {
+function doubtLarge(draft: Draft, attempt: Attempt, sent: SentMessage): void {
   draft.set({ keepPlain: true });
-  draft.update(attempt.id, { missed: judge({ service: draft.call.class, origin: 'deadline', which: 'large' }) });
+  const verdict = judge({ service: draft.call.class, origin: 'deadline', which: 'silence', sent });
+  draft.update(attempt.id, { missed: verdict });
   draft.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'unheard' } });
 }
 
-function blame(draft: Draft, attempt: Attempt): void {
-  const verdict = judge({ service: draft.call.class, origin: 'deadline', which: whatIsMissing(attempt) });
+function blame(draft: Draft, attempt: Attempt, sent?: SentMessage): void {
+  const seen = sent === undefined ? {} : { sent };
+  const verdict = judge({ service: draft.call.class, origin: 'deadline', which: whatIsMissing(attempt), ...seen });
   draft.update(attempt.id, { missed: verdict });
   draft.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'failed', verdict } });
 }

@@ -15,6 +15,8 @@ const trunk = mapping({
   riskGroups,
   trusted180: flag.optional(),
   trusted183: flag.optional(),
+  trustedBusy: flag.default(false),
+  releaseDelay: duration(ms(0), ms(60_000)).default(ms(0)),
   reliableProvisionals: flag.default(false),
   ownNumber: telephoneNumber.optional(),
   probeInterval: duration(ms(100), ms(3_600_000)).default(ms(1_000)),

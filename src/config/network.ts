@@ -46,6 +46,8 @@ function buildTrunk(key: string, entry: TrunkEntry, inventory: InventoryFile): T
     riskGroups: new Set(riskGroupsOf(entry, inventory).map((group) => id(group))),
     trusted180: entry.trusted180 ?? trusted.trusted180,
     trusted183: entry.trusted183 ?? trusted.trusted183,
+    trustedBusy: entry.trustedBusy,
+    releaseDelay: entry.releaseDelay,
     reliableProvisionals: entry.reliableProvisionals,
     ...(entry.ownNumber === undefined ? {} : { ownNumber: entry.ownNumber }),
     probeInterval: entry.probeInterval,

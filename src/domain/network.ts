@@ -48,6 +48,10 @@ export interface Trunk {
   readonly trusted183: boolean;
   /** Whether a 180 on this trunk says that the far end really rings. Mobile gateways fake it. */
   readonly trusted180: boolean;
+  /** Whether a busy that is said to come from the user (RFC 8606 `U`) is to be believed on it. Not by default. */
+  readonly trustedBusy?: boolean;
+  /** How long its gateway keeps a channel after a call on it ended. */
+  readonly releaseDelay?: Milliseconds;
   /** Whether reliable provisional responses (RFC 3262) are offered on it. Not by default. */
   readonly reliableProvisionals?: boolean;
   /** The number that the carrier knows the trunk by, shown where it refuses the caller's. */

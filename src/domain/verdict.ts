@@ -1,7 +1,12 @@
+import type { Milliseconds } from './time.js';
+
 /** Whose fault a finished attempt is. */
 export type Fault = 'none' | 'ours' | 'caller' | 'callee' | 'trunk' | 'carrier' | 'unknown';
 
-/** What kind of failure the path showed (DESIGN: silent, refused, rejected, full, callee, ours). */
+/**
+ * What kind of failure the path showed (DESIGN: silent, refused, rejected, full, callee, ours). `number`: the trunk does
+ * not know the number, which a dead core says too; `config`: it wants credentials or credit.
+ */
 export type FailureKind =
   | 'silent'
   | 'stalled'
@@ -9,6 +14,7 @@ export type FailureKind =
   | 'rejected'
   | 'full'
   | 'callee'
+  | 'number'
   | 'config'
   | 'loop'
   | 'ours'
@@ -18,8 +24,21 @@ export type FailureKind =
 /** How much a verdict counts against the trunk. */
 export type Weight = 'none' | 'weak' | 'medium' | 'strong';
 
-/** What the search may do next. `plain` is the same trunk once more with SDP only and nothing required. */
-export type NextStep = 'next' | 'same-plain' | 'same-own-number' | 'end';
+/**
+ * What the search may do next. `same-...` is the same trunk once more: `plain` with SDP only and nothing required, with the
+ * trunk's own number as the caller's, or with the shortest session interval that it asked for (RFC 4028).
+ */
+export type NextStep = 'next' | 'same-plain' | 'same-own-number' | 'same-min-se' | 'end';
+
+/** What the operator is told about a trunk that works but for something that people have to mend. */
+export type Complaint =
+  | 'credentials'
+  | 'caller number'
+  | 'number form'
+  | 'rich messages'
+  | 'reputation'
+  | 'loop'
+  | 'redirect';
 
 /** What a caller whose call is not an emergency may be told, where the trunk's answer was a true one. */
 export type TrueAnswer = 'busy' | 'no-such-number' | 'forbidden' | 'declined';
@@ -28,7 +47,7 @@ export type TrueAnswer = 'busy' | 'no-such-number' | 'forbidden' | 'declined';
 export interface Verdict {
   readonly fault: Fault;
   readonly kind: FailureKind;
-  /** How much it counts against the health of the trunk. */
+  /** How much it counts against the health of the trunk; of a `carrier` fault, against its carrier's other trunks too. */
   readonly weight: Weight;
   readonly next: NextStep;
   /** A short sentence for the operator, in the field's words. */
@@ -40,4 +59,12 @@ export interface Verdict {
   /** Where the network says the call was released (RFC 8606), e.g. `U`, `TN`. */
   readonly location?: string;
   readonly told?: TrueAnswer;
+  /** The far end itself is sure to have said so, and not a network for it. */
+  readonly isSure?: true;
+  /** What has to be mended, where that is more than the trunk's health. */
+  readonly complaint?: Complaint;
+  /** How long the trunk asked not to be tried again (Retry-After). Never on an emergency call. */
+  readonly retryAfter?: Milliseconds;
+  /** The shortest session interval that the trunk takes, in seconds (Min-SE of a 422). */
+  readonly minSe?: number;
 }

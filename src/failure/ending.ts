@@ -1,5 +1,16 @@
-import type { ServiceClass } from '../domain/network.js';
+import type { ServiceClass, Transport, Trunk } from '../domain/network.js';
+import type { Milliseconds } from '../domain/time.js';
 import type { Reason } from '../sip/reason.js';
+
+/** What is known of the gateway behind a trunk, as far as it changes what its answers mean. */
+export type GatewayProfile = Pick<Trunk, 'kind' | 'trustedBusy' | 'releaseDelay'>;
+
+/** The message that an attempt sent. */
+export interface SentMessage {
+  readonly transport: Transport;
+  /** Its size in bytes, or a careful guess. */
+  readonly bytes: number;
+}
 
 /** A final response of 300 or more from the trunk. */
 export interface PeerEnding {
@@ -14,6 +25,16 @@ export interface PeerEnding {
   readonly plain: boolean;
   /** Whether this attempt already showed the trunk's own number as the caller. */
   readonly ownNumber: boolean;
+  /** Whether this attempt already asked for the session interval that the trunk wanted. */
+  readonly minSeShown?: boolean;
+  /** What the gateway is known for; without it, no more than that it is a trunk. */
+  readonly gateway?: GatewayProfile;
+  /** How long before this answer a call on the trunk ended. Left out when none did. */
+  readonly sinceRelease?: Milliseconds | undefined;
+  /** Seconds of its Retry-After. */
+  readonly retryAfter?: number | undefined;
+  /** Seconds of its Min-SE. */
+  readonly minSe?: number | undefined;
 }
 
 /** A failure that our own SIP server reports. */
@@ -23,16 +44,20 @@ export interface LocalEnding {
   readonly cause: 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large';
   /** Whether any response, 100 included, came before it. */
   readonly sawProvisional: boolean;
+  /** Counts as small where it is left out. */
+  readonly sent?: SentMessage;
 }
 
 /**
  * A deadline of ours passed: nothing came back, or no trusted progress. `unheard` where the SIP server keeps 100 Trying to
- * itself, so that nobody knows which of the two it was; `large` where nothing came back to a message of several packets.
+ * itself, so that nobody knows which of the two it was.
  */
 export interface DeadlineEnding {
   readonly service: ServiceClass;
   readonly origin: 'deadline';
-  readonly which: 'silence' | 'progress' | 'unheard' | 'large';
+  readonly which: 'silence' | 'progress' | 'unheard';
+  /** Counts as small where it is left out. */
+  readonly sent?: SentMessage;
 }
 
 /** We gave the attempt up: another won, or the caller hung up. */

@@ -1,4 +1,5 @@
-import type { Fault, FailureKind, NextStep, TrueAnswer, Weight } from '../domain/verdict.js';
+import type { TrunkKind } from '../domain/network.js';
+import type { Complaint, Fault, FailureKind, NextStep, TrueAnswer, Weight } from '../domain/verdict.js';
 
 /** What one group of answers means. */
 export interface Meaning {
@@ -8,6 +9,8 @@ export interface Meaning {
   readonly reason: string;
   readonly next: NextStep;
   readonly told?: TrueAnswer;
+  readonly complaint?: Complaint;
+  readonly isSure?: true;
 }
 
 /** One group of SIP statuses and Q.850 causes that mean the same. */
@@ -22,10 +25,18 @@ export interface Row {
   readonly priority?: Partial<Meaning>;
   /** What changes when the release is said to come from the user (RFC 8606 `U`, `RPN`). */
   readonly fromUser?: Partial<Meaning>;
+  /** The same on a trunk whose word for it is to be believed. */
+  readonly fromTrustedUser?: Partial<Meaning>;
   /** The same for a `priority` call only. */
-  readonly fromUserPriority?: Partial<Meaning>;
+  readonly fromTrustedUserPriority?: Partial<Meaning>;
   /** What changes when the release is said to come from a network on the way. */
   readonly fromNetwork?: Partial<Meaning>;
+  /** What changes by what the trunk reaches. */
+  readonly by?: Partial<Record<TrunkKind, Partial<Meaning>>>;
+  /** What changes while the gateway may still hold the channel of a call that just ended. */
+  readonly afterRelease?: Partial<Meaning>;
+  /** What changes for one status of the group. */
+  readonly only?: Readonly<Record<number, Partial<Meaning>>>;
   /** The status says more than any Q.850 cause beside it. */
   readonly statusDecides?: true;
 }
@@ -41,7 +52,7 @@ export const unlisted: Meaning = {
 
 /**
  * What a final response on the way out means, by group. `next` always moves on: on an emergency call only an answer or
- * the caller ends the search, and 6xx binds proxies only. `same-plain` and `same-own-number` hold for one retry.
+ * the caller ends the search, and 6xx binds proxies only. Each `same-...` holds for one retry.
  */
 export const rows: readonly Row[] = [
   {
@@ -54,6 +65,7 @@ export const rows: readonly Row[] = [
       weight: 'weak',
       reason: 'the trunk wants credentials or credit',
       next: 'next',
+      complaint: 'credentials',
     },
     statusDecides: true,
   },
@@ -68,6 +80,7 @@ export const rows: readonly Row[] = [
       reason: 'the trunk refuses the call, often for the caller number shown',
       next: 'same-own-number',
       told: 'forbidden',
+      complaint: 'caller number',
     },
   },
   {
@@ -76,11 +89,12 @@ export const rows: readonly Row[] = [
     causes: [1, 22, 23, 26, 28],
     meaning: {
       fault: 'unknown',
-      kind: 'config',
+      kind: 'number',
       weight: 'weak',
       reason: 'the trunk does not know the number',
       next: 'next',
       told: 'no-such-number',
+      complaint: 'number form',
     },
   },
   {
@@ -93,6 +107,7 @@ export const rows: readonly Row[] = [
       weight: 'none',
       reason: 'the trunk cannot take a message this rich',
       next: 'same-plain',
+      complaint: 'rich messages',
     },
     statusDecides: true,
   },
@@ -105,7 +120,7 @@ export const rows: readonly Row[] = [
       kind: 'ours',
       weight: 'none',
       reason: 'the trunk wants another session interval',
-      next: 'same-plain',
+      next: 'same-min-se',
     },
     statusDecides: true,
   },
@@ -145,6 +160,7 @@ export const rows: readonly Row[] = [
       weight: 'strong',
       reason: 'the call came back to us or ran in a circle',
       next: 'next',
+      complaint: 'loop',
     },
     priority: { weight: 'medium' },
     statusDecides: true,
@@ -161,8 +177,9 @@ export const rows: readonly Row[] = [
       next: 'next',
       told: 'busy',
     },
-    fromUser: { reason: 'busy, said by the far end itself' },
-    fromUserPriority: { next: 'end' },
+    fromUser: { reason: 'busy, said to come from the far end itself' },
+    fromTrustedUser: { isSure: true },
+    fromTrustedUserPriority: { next: 'end' },
     fromNetwork: { fault: 'carrier', kind: 'rejected', weight: 'medium', reason: 'busy, said by a network on the way' },
   },
   {
@@ -207,12 +224,27 @@ export const rows: readonly Row[] = [
       reason: 'overloaded, or dead behind the trunk',
       next: 'next',
     },
+    // A bare 503 just after a call ended may be its channel, not yet free.
+    afterRelease: {
+      fault: 'trunk',
+      kind: 'full',
+      weight: 'none',
+      reason: 'the channel of the last call is not free yet',
+    },
   },
   {
     name: 'full',
     statuses: [],
-    causes: [8, 9, 34, 42, 43, 44, 46, 47],
+    causes: [8, 9, 34, 43, 44, 46, 47],
     meaning: { fault: 'trunk', kind: 'full', weight: 'none', reason: 'no channel free', next: 'next' },
+  },
+  {
+    // On our own trunk a full switch is a matter of capacity. A mobile network that is registered and congested is gone.
+    name: 'congested',
+    statuses: [],
+    causes: [42],
+    meaning: { fault: 'carrier', kind: 'full', weight: 'none', reason: 'the network is congested', next: 'next' },
+    by: { mobile: { kind: 'rejected', weight: 'medium', reason: 'registered, but the network is congested' } },
   },
   {
     name: 'declined',
@@ -227,7 +259,9 @@ export const rows: readonly Row[] = [
       told: 'declined',
     },
     fromUser: { fault: 'callee', kind: 'callee', weight: 'none', reason: 'declined by the far end itself' },
-    fromUserPriority: { next: 'end' },
+    fromTrustedUser: { isSure: true },
+    fromTrustedUserPriority: { next: 'end' },
+    only: { 607: { complaint: 'reputation' }, 608: { complaint: 'reputation' } },
   },
 ];
 
@@ -238,4 +272,5 @@ export const redirected: Meaning = {
   weight: 'weak',
   reason: 'redirected, which we do not follow',
   next: 'next',
+  complaint: 'redirect',
 };

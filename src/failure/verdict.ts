@@ -1,9 +1,10 @@
+import { ms } from '../domain/time.js';
 import type { NextStep, Verdict } from '../domain/verdict.js';
 import type { Reason } from '../sip/reason.js';
-import type { DeadlineEnding, Ending, LocalEnding, PeerEnding } from './ending.js';
+import type { DeadlineEnding, Ending, LocalEnding, PeerEnding, SentMessage } from './ending.js';
 import { type Meaning, redirected, type Row, rows, unlisted } from './table.js';
 
-export type { Ending, PeerEnding } from './ending.js';
+export type { Ending, GatewayProfile, PeerEnding, SentMessage } from './ending.js';
 
 const byStatus = new Map(rows.flatMap((row) => row.statuses.map((status) => [status, row] as const)));
 const byCause = new Map(rows.flatMap((row) => row.causes.map((cause) => [cause, row] as const)));
@@ -91,25 +92,36 @@ const cameBack: Verdict = {
   weight: 'strong',
   next: 'next',
   reason: 'our own call came back to us',
+  complaint: 'loop',
 };
 
 function judgeDeadline(ending: DeadlineEnding): Verdict {
   switch (ending.which) {
     case 'silence':
-      return silent;
+      return silentTo(ending.sent);
     case 'progress':
       return stalled;
     case 'unheard':
       return unheard;
-    case 'large':
-      return large;
   }
+}
+
+/** RFC 3261 18.1.1: above this a UDP request may be cut on its way, or has to go over TCP. */
+const mostBytesInOnePacket = 1_300;
+
+/** Whether a message is too large for one packet over UDP, so that silence may be the fate of a fragment. */
+export function isLarge({ transport, bytes }: SentMessage): boolean {
+  return transport === 'udp' && bytes > mostBytesInOnePacket;
+}
+
+function silentTo(sent: SentMessage | undefined): Verdict {
+  return sent !== undefined && isLarge(sent) ? large : silent;
 }
 
 function judgeLocal(ending: LocalEnding): Verdict {
   switch (ending.cause) {
     case 'timeout':
-      return ending.sawProvisional ? stalled : silent;
+      return ending.sawProvisional ? stalled : silentTo(ending.sent);
     case 'refused':
       return refused;
     case 'unresolvable':
@@ -130,8 +142,19 @@ function judgeResponse(ending: PeerEnding): Verdict {
     next: retryOnce(meaning.next, ending),
     reason: `${meaning.reason} (${describe(ending.status, q850)})`,
     status: ending.status,
+    ...asked(ending),
     ...(q850?.cause === undefined ? {} : { cause: q850.cause }),
     ...(q850?.location === undefined ? {} : { location: q850.location }),
+  };
+}
+
+/** What the trunk asked for. An emergency call is never told to wait. */
+function asked({ service, status, retryAfter, minSe }: PeerEnding): Pick<Verdict, 'retryAfter' | 'minSe'> {
+  return {
+    ...(service === 'priority' && status === 503 && retryAfter !== undefined
+      ? { retryAfter: ms(retryAfter * 1_000) }
+      : {}),
+    ...(status === 422 && minSe !== undefined ? { minSe } : {}),
   };
 }
 
@@ -158,20 +181,36 @@ function meaningOfClass(status: number): Meaning {
 }
 
 function apply(row: Row, ending: PeerEnding, location: string | undefined): Meaning {
+  const { gateway } = ending;
   const priority = ending.service === 'priority';
   const place = location?.toUpperCase() ?? '';
   const fromUser = userLocations.has(place);
+  const believed = fromUser && gateway?.trustedBusy === true;
   return {
     ...row.meaning,
     ...(ending.sawProgress ? row.afterProgress : {}),
     ...(priority ? row.priority : {}),
     ...(fromUser ? row.fromUser : {}),
-    ...(fromUser && priority ? row.fromUserPriority : {}),
+    ...(believed ? row.fromTrustedUser : {}),
+    ...(believed && priority ? row.fromTrustedUserPriority : {}),
     ...(networkLocations.has(place) ? row.fromNetwork : {}),
+    ...(gateway === undefined ? {} : row.by?.[gateway.kind]),
+    ...(holdsChannel(ending) ? row.afterRelease : {}),
+    ...row.only?.[ending.status],
   };
 }
 
+/** Whether the gateway may still keep the channel of the last call, and sends a bare failure for it. */
+function holdsChannel({ gateway, sinceRelease, reasons }: PeerEnding): boolean {
+  const releaseDelay = gateway?.releaseDelay;
+  const isSoon = releaseDelay !== undefined && sinceRelease !== undefined && sinceRelease <= releaseDelay;
+  return isSoon && isdnReason(reasons) === undefined;
+}
+
 function retryOnce(next: NextStep, ending: PeerEnding): NextStep {
+  if (next === 'same-min-se') {
+    return ending.minSeShown === true || ending.minSe === undefined ? 'next' : next;
+  }
   const spent = (next === 'same-plain' && ending.plain) || (next === 'same-own-number' && ending.ownNumber);
   return spent ? 'next' : next;
 }

@@ -169,10 +169,10 @@ function failed(ledgers: Ledgers, verdict: Verdict, now: Instant, settings: Heal
   return addFailure(ledgers, points, countsForDown(verdict, settings), last, settings);
 }
 
-/** Whether failures such as this one may take a trunk down. Weak ones never do. */
+/** Whether failures such as this one may take a trunk down. Weak ones never do, but those about the number. */
 export function countsForDown(verdict: Verdict, settings: HealthSettings): boolean {
   const { points, takesDown } = settings.calls[verdict.kind];
-  return takesDown && verdict.weight !== 'weak' && points[verdict.weight] > 0;
+  return takesDown && (verdict.weight !== 'weak' || verdict.kind === 'number') && points[verdict.weight] > 0;
 }
 
 function failedDrill(ledgers: Ledgers, reason: string, now: Instant, settings: HealthSettings): Ledgers {

@@ -49,7 +49,9 @@ export const defaultHealthSettings: HealthSettings = {
     rejected: path,
     // Our own call came back: the trunk is blocked for the service at once.
     loop: { points: { none: 0, weak: 0.5, medium: 1, strong: 2 }, takesDown: true },
-    // Two in a row are as bad as one strong failure, since a dead core looks like 404. Never more: it may be our data.
+    // A dead core looks like 404 too: two in a row are as bad as one strong failure, four take the trunk down.
+    number: { points: { none: 0, weak: 0.5, medium: 0.5, strong: 1 }, takesDown: true },
+    // Never more than suspect: it may be our data.
     config: { points: { none: 0, weak: 0.5, medium: 0.5, strong: 1 }, takesDown: false },
     full: nothing,
     callee: nothing,

@@ -330,6 +330,15 @@ t.test('a trunk that refuses the caller is tried with its own number only where 
   t.same(bench.started(), ['kpn', 'second']);
 });
 
+t.test('a trunk that wants longer session intervals gets them, once', async (t) => {
+  const tooShort: Verdict = { ...broken, next: 'same-min-se', weight: 'none', reason: '422', minSe: 1_800 };
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'failed', attempt: a1, verdict: tooShort, status: 422 });
+  t.match(bench.last.at(-1), { do: 'start-attempt', attempt: { variant: 'min-se', minSe: 1_800 } });
+  bench.feed({ type: 'failed', attempt: a2, verdict: tooShort, status: 422 });
+  t.same(bench.started(), ['kpn', 'kpn', 'second']);
+});
+
 t.test('in any order of events: one winner, no leg left open, the caller told exactly once', async () => {
   const attempt = fc.constantFrom(...['a1', 'a2', 'a3', 'a4'].map((name) => id<AttemptId>(name)));
   const event: fc.Arbitrary<CallEvent> = fc.oneof(

@@ -4,7 +4,8 @@ import { type CarrierId, id } from '../../src/domain/ids.js';
 import type { ServiceClass } from '../../src/domain/network.js';
 import type { FailureKind, NextStep, Verdict, Weight } from '../../src/domain/verdict.js';
 import { type FailedAttempt, finalForCaller } from '../../src/failure/final.js';
-import { judge, type PeerEnding } from '../../src/failure/verdict.js';
+import { ms } from '../../src/domain/time.js';
+import { type GatewayProfile, judge, type PeerEnding } from '../../src/failure/verdict.js';
 import type { Reason } from '../../src/sip/reason.js';
 
 function q850(cause: number, location?: string): Reason {
@@ -33,6 +34,11 @@ type Line = readonly [
   more?: Partial<PeerEnding>,
 ];
 
+const e1: GatewayProfile = { kind: 'e1' };
+const sim: GatewayProfile = { kind: 'mobile' };
+const believed: GatewayProfile = { kind: 'sip', trustedBusy: true };
+const slowToRelease: GatewayProfile = { kind: 'e1', releaseDelay: ms(2_000) };
+const justReleased = { gateway: slowToRelease, sinceRelease: ms(100) };
 const rang = { sawProgress: true };
 const plain = { plain: true };
 const own = { ownNumber: true };
@@ -55,12 +61,12 @@ const emergency: readonly Line[] = [
   ['screened twice', 403, 'rejected', 'weak', 'next', own],
   ['screened, plain before', 403, 'rejected', 'weak', 'same-own-number', plain],
   ['screened by cause', 500, 'rejected', 'weak', 'same-own-number', cause(21)],
-  ['number form', 404, 'config', 'weak', 'next'],
-  ['number form', 410, 'config', 'weak', 'next'],
-  ['number form', 484, 'config', 'weak', 'next'],
-  ['number form', 604, 'config', 'weak', 'next'],
-  ['number form by cause', 500, 'config', 'weak', 'next', cause(1)],
-  ['number form by cause', 480, 'config', 'weak', 'next', cause(28)],
+  ['number form', 404, 'number', 'weak', 'next'],
+  ['number form', 410, 'number', 'weak', 'next'],
+  ['number form', 484, 'number', 'weak', 'next'],
+  ['number form', 604, 'number', 'weak', 'next'],
+  ['number form by cause', 500, 'number', 'weak', 'next', cause(1)],
+  ['number form by cause', 480, 'number', 'weak', 'next', cause(28)],
   ['no route in the network', 404, 'rejected', 'medium', 'next', cause(3)],
   ['no transit network', 404, 'rejected', 'medium', 'next', cause(2)],
   ['too rich', 405, 'ours', 'none', 'same-plain'],
@@ -84,8 +90,10 @@ const emergency: readonly Line[] = [
   ['too rich, own number before', 488, 'ours', 'none', 'same-plain', own],
   ['too rich by cause', 500, 'ours', 'none', 'same-plain', cause(88)],
   ['too rich by cause, plain before', 503, 'ours', 'none', 'next', { ...plain, ...cause(65) }],
-  ['interval', 422, 'ours', 'none', 'same-plain'],
-  ['interval, plain before', 422, 'ours', 'none', 'next', plain],
+  ['interval', 422, 'ours', 'none', 'same-min-se', { minSe: 1_800 }],
+  ['interval, plain before', 422, 'ours', 'none', 'same-min-se', { ...plain, minSe: 1_800 }],
+  ['interval, shown before', 422, 'ours', 'none', 'next', { minSe: 1_800, minSeShown: true }],
+  ['interval of which nothing is said', 422, 'ours', 'none', 'next'],
   ['absent before ringing', 408, 'rejected', 'strong', 'next'],
   ['absent before ringing', 480, 'rejected', 'strong', 'next'],
   ['absent after ringing', 408, 'rejected', 'medium', 'next', rang],
@@ -124,6 +132,16 @@ const emergency: readonly Line[] = [
   ['unavailable after ringing', 503, 'rejected', 'strong', 'next', rang],
   ['full by cause 34', 503, 'full', 'none', 'next', cause(34)],
   ['full by cause 42', 503, 'full', 'none', 'next', cause(42)],
+  ['congested, behind our E1', 503, 'full', 'none', 'next', { ...cause(42), gateway: e1 }],
+  ['registered and congested', 503, 'rejected', 'medium', 'next', { ...cause(42), gateway: sim }],
+  ['full, on a mobile gateway', 503, 'full', 'none', 'next', { ...cause(34), gateway: sim }],
+  ['bare, just after a call', 503, 'full', 'none', 'next', { gateway: slowToRelease, sinceRelease: ms(1_900) }],
+  ['bare, long after a call', 503, 'rejected', 'strong', 'next', { gateway: slowToRelease, sinceRelease: ms(2_100) }],
+  ['bare, after no call', 503, 'rejected', 'strong', 'next', { gateway: slowToRelease }],
+  ['a cause, just after', 503, 'rejected', 'strong', 'next', { ...justReleased, ...cause(38) }],
+  ['no delay known', 503, 'rejected', 'strong', 'next', { gateway: e1, sinceRelease: ms(10) }],
+  ['another status just after', 500, 'rejected', 'medium', 'next', justReleased],
+  ['busy, believed', 486, 'callee', 'none', 'next', { ...cause(17, 'U'), gateway: believed }],
   ['channel glare', 503, 'full', 'none', 'next', cause(44)],
   ['full by cause 47', 503, 'full', 'none', 'next', cause(47)],
   ['declined', 603, 'rejected', 'weak', 'next'],
@@ -139,13 +157,16 @@ const emergency: readonly Line[] = [
 /** Where a priority call differs. */
 const priority: readonly Line[] = [
   ['busy, perhaps', 486, 'callee', 'none', 'next'],
-  ['busy, the far end itself says', 486, 'callee', 'none', 'end', cause(17, 'U')],
-  ['busy, its exchange says', 486, 'callee', 'none', 'end', cause(17, 'RPN')],
+  ['busy, the far end itself says', 486, 'callee', 'none', 'end', { ...cause(17, 'U'), gateway: believed }],
+  ['busy, its exchange says', 486, 'callee', 'none', 'end', { ...cause(17, 'RPN'), gateway: believed }],
+  ['busy, says a trunk that nobody accepted', 486, 'callee', 'none', 'next', cause(17, 'U')],
+  ['busy, from nowhere', 486, 'callee', 'none', 'next', { ...cause(17), gateway: believed }],
   ['busy, the network says', 486, 'rejected', 'medium', 'next', cause(17, 'TN')],
-  ['declined by the far end', 603, 'callee', 'none', 'end', cause(21, 'U')],
+  ['declined by the far end', 603, 'callee', 'none', 'end', { ...cause(21, 'U'), gateway: believed }],
+  ['declined, not believed', 603, 'callee', 'none', 'next', cause(21, 'U')],
   ['declined', 603, 'rejected', 'weak', 'next'],
   ['too many hops may be the caller', 483, 'loop', 'medium', 'next'],
-  ['number form', 404, 'config', 'weak', 'next'],
+  ['number form', 404, 'number', 'weak', 'next'],
   ['screened', 403, 'rejected', 'weak', 'same-own-number'],
   ['unavailable', 503, 'rejected', 'strong', 'next'],
 ];
@@ -163,7 +184,7 @@ t.test('a final response', (t) => {
       t.equal(verdict.status, status);
     }
   }
-  t.ok(emergency.length + priority.length >= 60);
+  t.ok(emergency.length + priority.length >= 100, `${emergency.length + priority.length} rows`);
   t.end();
 });
 
@@ -178,6 +199,34 @@ t.test('the Reason that says most is read', (t) => {
   t.end();
 });
 
+t.test('what has to be mended is named, and what the trunk asked for is kept', (t) => {
+  const complaints = [
+    [401, 'credentials'],
+    [403, 'caller number'],
+    [404, 'number form'],
+    [488, 'rich messages'],
+    [482, 'loop'],
+    [302, 'redirect'],
+    [607, 'reputation'],
+    [608, 'reputation'],
+    [603, undefined],
+    [503, undefined],
+    [486, undefined],
+  ] as const;
+  for (const [status, complaint] of complaints) {
+    t.equal(answer('emergency', status).complaint, complaint, String(status));
+  }
+  t.equal(answer('priority', 503, { retryAfter: 30 }).retryAfter, 30_000, 'milliseconds');
+  t.equal(answer('emergency', 503, { retryAfter: 30 }).retryAfter, undefined, 'an emergency call is not told to wait');
+  t.equal(answer('priority', 486, { retryAfter: 30 }).retryAfter, undefined);
+  t.equal(answer('emergency', 422, { minSe: 1_800 }).minSe, 1_800);
+  t.equal(answer('emergency', 486, { ...cause(17, 'U'), gateway: believed }).isSure, true);
+  t.equal(answer('emergency', 486, cause(17, 'U')).isSure, undefined, 'on any other trunk a second carrier must agree');
+  t.equal(answer('emergency', 503).fault, 'carrier');
+  t.equal(answer('emergency', 502).fault, 'carrier', 'upstream of the trunk');
+  t.end();
+});
+
 t.test('failures without a response', (t) => {
   const service = 'emergency';
   t.match(judge({ service, origin: 'deadline', which: 'silence' }), { kind: 'silent', weight: 'strong', next: 'next' });
@@ -185,6 +234,24 @@ t.test('failures without a response', (t) => {
   const local = { service, origin: 'local', sawProvisional: false } as const;
   t.match(judge({ ...local, cause: 'timeout' }), { kind: 'silent', weight: 'strong', next: 'next' });
   t.match(judge({ ...local, cause: 'timeout', sawProvisional: true }), { kind: 'stalled', next: 'next' });
+  const large = { transport: 'udp', bytes: 1_301 } as const;
+  const innocent = { kind: 'silent', fault: 'unknown', weight: 'none' };
+  t.match(judge({ service, origin: 'deadline', which: 'silence', sent: large }), innocent, 'a fragment may be lost');
+  t.match(judge({ ...local, cause: 'timeout', sent: large }), innocent);
+  for (const sent of [
+    { ...large, bytes: 1_300 },
+    { ...large, transport: 'tcp' },
+    { ...large, transport: 'tls' },
+  ] as const) {
+    t.match(judge({ service, origin: 'deadline', which: 'silence', sent }), { kind: 'silent', weight: 'strong' });
+  }
+  t.match(judge({ service, origin: 'deadline', which: 'progress', sent: large }), {
+    kind: 'stalled',
+    weight: 'strong',
+  });
+  t.match(judge({ service, origin: 'deadline', which: 'unheard' }), { kind: 'stalled', fault: 'unknown' });
+  t.match(judge({ ...local, cause: 'too-large' }), { kind: 'ours', weight: 'none', next: 'same-plain' });
+  t.match(judge({ origin: 'came-back' }), { kind: 'loop', weight: 'strong', next: 'next', complaint: 'loop' });
   t.match(judge({ ...local, cause: 'refused' }), { kind: 'refused', weight: 'strong', next: 'next' });
   t.match(judge({ ...local, cause: 'unresolvable' }), { kind: 'ours', weight: 'none', next: 'next' });
   t.match(judge({ ...local, cause: 'unsendable' }), { kind: 'ours', weight: 'none', next: 'next' });

@@ -242,6 +242,18 @@ t.test('own-number: a trunk that refuses the caller is shown the number that it 
   t.equal(server.callees.length, 3, 'a trunk without a number of its own is not asked again');
 });
 
+t.test(
+  'min-se: a trunk that wants longer session intervals is told so, and still asked for no session timer',
+  async (t) => {
+    const { server } = sentFor('sip:112@127.0.0.1', []);
+    server.callee(0).fail(422, [{ name: 'Min-SE', value: '1800;x=y' }]);
+    const { headers, nextHop } = server.callee(1).request;
+    t.equal(nextHop.host, '127.0.99.1', 'the same trunk');
+    t.equal(header(headers, 'Min-SE'), '1800');
+    t.equal(header(headers, 'Session-Expires'), undefined);
+  },
+);
+
 t.test('a destination that is reached by URN gets it in To', async (t) => {
   const network = smallNetwork(TRUNKS);
   const routes = network.routes.map((route) => ({ ...route, number: 'urn:service:sos' }));
