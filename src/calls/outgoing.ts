@@ -43,7 +43,7 @@ export interface OutgoingAttempt {
  */
 export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): InviteRequest {
   const { route, trunk } = attempt.planned;
-  const { uri, to } = targetOf(route.number, trunk.address);
+  const { uri, to } = targetOf(route.number, route.domain ?? trunk.address);
   const leg: readonly Header[] = [
     { name: 'From', value: from(source, attempt) },
     { name: 'To', value: `<${to}>` },

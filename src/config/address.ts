@@ -1,6 +1,12 @@
 import { isIP, isIPv4 } from 'node:net';
 import type { SipAddress, Transport } from '../domain/network.js';
 
+/** A user, and where it is. */
+interface UserAddress {
+  readonly user: string;
+  readonly domain: SipAddress;
+}
+
 const DEFAULT_PORT = 5060;
 const ADDRESS = /^(\[[0-9a-f:.]+\]|[^:;[\]\s]+)(?::(\d{1,5}))?(?:;transport=(udp|tcp|tls))?$/i;
 const HOST_NAME = /^(?!.*-(?:\.|$))[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9-]*)*$/i;
@@ -15,6 +21,13 @@ export function readAddress(text: string): SipAddress | undefined {
   return host === undefined || number === undefined
     ? undefined
     : { host, port: number, transport: (transport?.toLowerCase() ?? 'udp') as Transport };
+}
+
+/** A user at a host: `112@192.0.2.50:5060`, with or without `sip:` in front. */
+export function readUserAddress(text: string): UserAddress | undefined {
+  const [, user, where] = /^(?:sip:)?([a-z0-9+*._-]{1,64})@(.+)$/i.exec(text) ?? [];
+  const domain = where === undefined ? undefined : readAddress(where);
+  return user === undefined || domain === undefined ? undefined : { user, domain };
 }
 
 /** An address as it is written in the files, for messages. */

@@ -1,4 +1,4 @@
-import type { DialPlanFile } from './dial-plan-file.js';
+import { NORMAL_PLAN, type DialPlanFile, type PlanEntry, type RouteEntry } from './dial-plan-file.js';
 import type { InventoryFile } from './inventory-file.js';
 import type { ConfigPath, Problem } from './problem.js';
 import type { SiteFile } from './site-file.js';
@@ -21,14 +21,55 @@ export interface Draft {
 /** A rule that looks at more than one value. It gives what is wrong, in any order. */
 export type Check = (draft: Draft) => readonly Problem[];
 
-/** The routes that kept to the schema, each with its place in the file. */
-export function routesOf({ dialPlan }: Draft) {
-  return dialPlan.value.routes.flatMap((route, index) => (route === undefined ? [] : [{ route, index }]));
+/** A route that kept to the schema, with its plan and its place in the file. */
+export interface PlacedRoute {
+  readonly route: RouteEntry;
+  readonly plan: string;
+  readonly path: ConfigPath;
+}
+
+/** A plan with its routes, wherever in the file they stand. */
+export interface PlacedPlan {
+  readonly id: string;
+  readonly name: string;
+  readonly next: readonly string[];
+  /** Where the plan itself stands: the routes at the top of the file are the normal plan. */
+  readonly path: ConfigPath;
+  readonly routes: readonly PlacedRoute[];
+}
+
+/** Every plan. The routes at the top of the file belong to the plan `normal`. */
+export function plansOf({ dialPlan: { value } }: Pick<Draft, 'dialPlan'>): readonly PlacedPlan[] {
+  const named = Object.hasOwn(value.plans, NORMAL_PLAN) || value.routes === undefined ? [] : [normalPlan(value)];
+  return [...named, ...Object.entries(value.plans).map(([id, plan]) => placedPlan(id, plan, value))];
+}
+
+function normalPlan(value: DialPlanFile): PlacedPlan {
+  const routes = placed(value.routes ?? [], NORMAL_PLAN, ['routes']);
+  return { id: NORMAL_PLAN, name: NORMAL_PLAN, next: [], path: ['routes'], routes };
+}
+
+function placedPlan(id: string, { name = id, next, routes }: PlanEntry, value: DialPlanFile): PlacedPlan {
+  const above = id === NORMAL_PLAN ? placed(value.routes ?? [], id, ['routes']) : [];
+  const path = ['plans', id];
+  return { id, name, next, path, routes: [...above, ...placed(routes ?? [], id, [...path, 'routes'])] };
+}
+
+function placed(routes: readonly (RouteEntry | undefined)[], plan: string, above: ConfigPath): readonly PlacedRoute[] {
+  return routes.flatMap((route, index) => (route === undefined ? [] : [{ route, plan, path: [...above, index] }]));
+}
+
+/** The routes of all plans. */
+export function routesOf(draft: Pick<Draft, 'dialPlan'>): readonly PlacedRoute[] {
+  return plansOf(draft).flatMap(({ routes }) => routes);
 }
 
 /** All names in a table of a file, those of entries that did not keep to the schema included. */
-export function namesIn(source: YamlFile, table: string): readonly string[] {
-  const entries = isTable(source.value) && Object.hasOwn(source.value, table) ? source.value[table] : undefined;
+export function namesIn(source: YamlFile, ...path: readonly string[]): readonly string[] {
+  const entries = path.reduce<unknown>(
+    (above, key) => (isTable(above) && Object.hasOwn(above, key) ? above[key] : undefined),
+    source.value,
+  );
   return isTable(entries) ? Object.keys(entries) : [];
 }
 

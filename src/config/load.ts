@@ -4,6 +4,7 @@ import { dialling } from './checks/dialling.js';
 import { doubles } from './checks/doubles.js';
 import { lines } from './checks/lines.js';
 import { labOnly, listening } from './checks/listening.js';
+import { plans, takingOver } from './checks/plans.js';
 import { references } from './checks/references.js';
 import type { Config } from './config.js';
 import { dialPlanFileSchema } from './dial-plan-file.js';
@@ -26,9 +27,9 @@ export type LoadResult =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Rules about single entries: they hold even while others do not keep to the schema. */
-const ENTRY_CHECKS: readonly Check[] = [references, doubles, dialling, lines];
+const ENTRY_CHECKS: readonly Check[] = [references, doubles, dialling, lines, plans];
 /** Rules about the whole: they would only confuse while entries are missing. */
-const WHOLE_CHECKS: readonly Check[] = [coverage, listening, labOnly];
+const WHOLE_CHECKS: readonly Check[] = [coverage, takingOver, listening, labOnly];
 const WARNINGS: readonly Check[] = [independence, cautions];
 
 /**
@@ -113,13 +114,14 @@ function finish(draft: Draft, files: Files): LoadResult {
 /** Where the journal is written when the site file does not say so: in the working directory. */
 const JOURNAL_DIRECTORY = 'var/journal';
 
-function build({ site, dialPlan, inventory }: Draft, files: Files, secret: string): Config {
+function build(draft: Draft, files: Files, secret: string): Config {
+  const { site, dialPlan } = draft;
   const { sip, admin, journal, log, lab } = site.value;
   const { engine, contacts } = sip;
   const control = { host: sip.control.host, port: sip.control.port };
   return deepFreeze({
     site: site.value.site,
-    network: buildNetwork(dialPlan.value, inventory.value),
+    network: buildNetwork(draft),
     numbering: numberingPlan(dialPlan.value),
     sip: { engine, contacts, control, secret },
     admin,

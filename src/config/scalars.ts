@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ms, type Milliseconds } from '../domain/time.js';
-import { readAddress, readCidr, readContact, readHost, readPort } from './address.js';
+import { readAddress, readCidr, readContact, readHost, readPort, readUserAddress } from './address.js';
 import { didYouMean } from './suggest.js';
 
 /** A text that `read` understands. `expected` completes the sentence "expected ...". */
@@ -84,6 +84,7 @@ export const flag = scalar('true or false', (text) => (text === 'true' ? true : 
 export const port = scalar('a port from 1 to 65535', readPort);
 export const host = scalar('an IP address or a host name', readHost);
 export const sipAddress = scalar('an address such as 192.0.2.10:5060 or 192.0.2.10:5060;transport=tcp', readAddress);
+export const userAddress = scalar('a SIP address such as 112@192.0.2.50 or sip:desk@192.0.2.50:5070', readUserAddress);
 export const contact = scalar('an address to listen on, such as sip:192.0.2.1:5060;transport=udp', (text) =>
   readContact(text) === undefined ? undefined : text,
 );

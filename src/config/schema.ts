@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ConfigPath, Problem } from './problem.js';
-import { keysAt } from './shapes.js';
+import { keysAt, mayBeMissing } from './shapes.js';
 import { didYouMean } from './suggest.js';
 import type { YamlFile } from './yaml-file.js';
 
@@ -32,7 +32,7 @@ export function checkSchema<T>(source: YamlFile, schema: z.ZodType<T>): Checked<
 
 function salvage<T>(value: unknown, schema: z.ZodType<T>, issues: readonly z.core.$ZodIssue[]): T | undefined {
   try {
-    return schema.safeParse(without(value, issues)).data;
+    return schema.safeParse(without(value, schema, issues)).data;
   } catch {
     // Nested too deeply to be copied; the issues stand.
     return undefined;
@@ -65,30 +65,44 @@ function configPath(path: readonly PropertyKey[]): ConfigPath {
   return path.map((part) => (typeof part === 'number' ? part : String(part)));
 }
 
-/** A copy of a file's value without the entries (two levels down) and the top-level keys that have an issue. */
-function without(value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+/** A copy of a file's value without the entries and the top-level keys that have an issue. */
+function without(value: unknown, schema: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
   const copy: unknown = structuredClone(value);
   for (const issue of issues) {
     const keys = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
     for (const path of keys) {
-      cutOut(copy, path);
+      cutOut(copy, looseEnd(schema, path));
     }
   }
   return copy;
 }
 
-function cutOut(top: unknown, [section, entry]: readonly PropertyKey[]): void {
-  if (section === undefined || !isObject(top) || !Object.hasOwn(top, section)) {
+/** The part of a path that leads to what can be cut out: a key, the entry of a table, or the part of a list with gaps. */
+function looseEnd(schema: unknown, path: readonly PropertyKey[]): readonly PropertyKey[] {
+  const depth = path.findLastIndex((_, index) => index > ENTRY && mayBeMissing(schema, path.slice(0, index + 1)));
+  return path.slice(0, depth < 0 ? ENTRY + 1 : depth + 1);
+}
+
+/** Where the entries of a file's tables stand in a path. */
+const ENTRY = 1;
+
+function cutOut(top: unknown, path: readonly PropertyKey[]): void {
+  const last = path.at(-1);
+  const holder = path
+    .slice(0, -1)
+    .reduce<unknown>((above, key) => (isObject(above) ? own(above, key) : undefined), top);
+  if (last === undefined || !isObject(holder)) {
     return;
   }
-  const inner = top[section];
-  if (entry === undefined) {
-    Reflect.deleteProperty(top, section);
-  } else if (Array.isArray(inner)) {
-    inner[Number(entry)] = undefined;
-  } else if (isObject(inner)) {
-    Reflect.deleteProperty(inner, entry);
+  if (Array.isArray(holder)) {
+    holder[Number(last)] = undefined;
+  } else {
+    Reflect.deleteProperty(holder, last);
   }
+}
+
+function own(object: Record<PropertyKey, unknown>, key: PropertyKey): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 function isObject(value: unknown): value is Record<PropertyKey, unknown> {

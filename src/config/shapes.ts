@@ -29,6 +29,13 @@ export function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly 
   return keysAt(childOf(bare, first), rest);
 }
 
+/** Whether a path of a schema leads to a part of a list that may have gaps. */
+export function mayBeMissing(schema: unknown, path: readonly PropertyKey[]): boolean {
+  const list = path.slice(0, -1).reduce<unknown>((above, key) => childOf(unwrap(above), key), schema);
+  const bare = unwrap(list);
+  return bare instanceof z.ZodArray && bare.element instanceof z.ZodOptional;
+}
+
 function childOf(schema: unknown, key: PropertyKey): unknown {
   if (schema instanceof z.ZodObject) {
     const shape: Readonly<Record<PropertyKey, unknown>> = schema.shape;

@@ -11,7 +11,8 @@ export function didYouMean(word: string, known: Iterable<string>): string | unde
     return undefined;
   }
   const scored = [...known].map((candidate) => ({ candidate, distance: distanceOf(word, candidate) }));
-  const best = scored.sort((a, b) => a.distance - b.distance)[0];
+  const lengths = (candidate: string): number => Math.abs(candidate.length - word.length);
+  const best = scored.sort((a, b) => a.distance - b.distance || lengths(a.candidate) - lengths(b.candidate))[0];
   const allowed = Math.max(1, Math.floor(Math.max(word.length, best?.candidate.length ?? 0) / 3));
   const isClose = best !== undefined && best.distance <= allowed && best.distance < best.candidate.length;
   return isClose ? `did you mean "${best.candidate}"?` : undefined;

@@ -15,6 +15,11 @@ export type IngressId = Brand<string, 'IngressId'>;
 export type RiskGroupId = Brand<string, 'RiskGroupId'>;
 export type RouteId = Brand<string, 'RouteId'>;
 export type PlanId = Brand<string, 'PlanId'>;
+export type DestinationAddressId = Brand<string, 'DestinationAddressId'>;
+export type SiteId = Brand<string, 'SiteId'>;
+export type GatewayId = Brand<string, 'GatewayId'>;
+export type LineId = Brand<string, 'LineId'>;
+export type ZoneId = Brand<string, 'ZoneId'>;
 
 /** An E.164 number: `+` and 4 to 15 digits. Made by `numbering/` only. */
 export type E164 = Brand<string, 'E164'>;

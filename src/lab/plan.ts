@@ -1,5 +1,5 @@
 import type { CarrierId, DestinationId, TrunkId } from '../domain/ids.js';
-import type { Network, Trunk } from '../domain/network.js';
+import type { Network, Route, Trunk } from '../domain/network.js';
 
 /** A local address and port. */
 export interface LabAddress {
@@ -90,7 +90,7 @@ export function isLoopback(address: string): boolean {
 
 function planPoints(network: Network, trunks: readonly Trunk[]): ReadonlyMap<DestinationId, PointPlan> {
   const block = freeBlock(trunks);
-  const used = new Set(network.routes.map(({ destination }) => destination));
+  const used = new Set(allRoutes(network).map(({ destination }) => destination));
   const destinations = [...network.destinations.values()].filter(({ id }) => used.has(id));
   return new Map(
     destinations.map(({ id, name }, index) => [id, { id, name, address: `${block}.${index + 1}`, port: SIP_PORT }]),
@@ -141,8 +141,14 @@ function numbersOf(
   network: Network,
   points: ReadonlyMap<DestinationId, PointPlan>,
 ): readonly NumberPlan[] {
-  return network.routes.flatMap(({ trunk: over, number, service, destination }) => {
+  const found = allRoutes(network).flatMap(({ trunk: over, number, service, destination }) => {
     const point = points.get(destination);
     return over === trunk && point !== undefined ? [{ number, service, point }] : [];
   });
+  return [...new Map(found.map((each) => [each.number, each])).values()];
+}
+
+/** The carriers carry what any plan may send them. */
+function allRoutes(network: Network): readonly Route[] {
+  return [...network.plans.values()].flatMap(({ routes }) => routes);
 }

@@ -4,43 +4,11 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
 import { readAddress, readCidr } from '../../src/config/address.js';
-import type { Config } from '../../src/config/config.js';
-import { formatProblem, loadConfig, type LoadResult } from '../../src/config/load.js';
+import { loadConfig } from '../../src/config/load.js';
 import { sharedFate } from '../../src/config/shared-fate.js';
 import { didYouMean, editDistance } from '../../src/config/suggest.js';
 import { id, type TrunkId } from '../../src/domain/ids.js';
-
-const GOOD = 'test/config/good/';
-const SITE = `${GOOD}site.yaml`;
-type Name = 'site' | 'dialplan' | 'inventory';
-
-const good: Readonly<Record<Name, string>> = {
-  site: readFileSync(SITE, 'utf8'),
-  dialplan: readFileSync(`${GOOD}dialplan.yaml`, 'utf8'),
-  inventory: readFileSync(`${GOOD}inventory.yaml`, 'utf8'),
-};
-
-/** Loads the good site with the text of some files replaced. */
-function loadWith(texts: Readonly<Record<string, string>>, env: Readonly<Record<string, string>> = {}): LoadResult {
-  const replaced = new Map(Object.entries(texts).map(([name, text]) => [`${GOOD}${name}.yaml`, text]));
-  return loadConfig(SITE, { env, readFile: (path) => replaced.get(path) ?? readFileSync(path) });
-}
-
-function change(name: Name, from: string, to: string): Readonly<Record<string, string>> {
-  t.ok(good[name].includes(from), `${name}.yaml has ${from}`);
-  return { [name]: good[name].replace(from, to) };
-}
-
-function lines(result: LoadResult): readonly string[] {
-  return (result.ok ? result.warnings : result.problems).map((each) => formatProblem(each).replaceAll(GOOD, ''));
-}
-
-function loaded(result: LoadResult): Config {
-  if (!result.ok) {
-    throw new Error(lines(result).join('\n'));
-  }
-  return result.config;
-}
+import { change, good, lines, loaded, loadWith, type Name, SITE } from '../support/site-files.js';
 
 /** A file of a folder of cases takes the place of the good file that its name begins with. It ends with what is expected. */
 function cases(folder: string) {

@@ -3,12 +3,13 @@ import {
   type CarrierId,
   type DestinationId,
   type IngressId,
+  type PlanId,
   type RiskGroupId,
   type RouteId,
   type ServiceId,
   type TrunkId,
 } from '../../src/domain/ids.js';
-import type { Network, Route, Trunk, TrunkKind } from '../../src/domain/network.js';
+import type { Destination, Network, Route, Trunk, TrunkKind } from '../../src/domain/network.js';
 import { ms } from '../../src/domain/time.js';
 import type { NumberingPlan } from '../../src/numbering/service.js';
 
@@ -33,14 +34,22 @@ export function smallNetwork(trunks: readonly SmallTrunk[]): Network {
       [SERVICE_112, { id: SERVICE_112, class: 'emergency' }],
       [SERVICE_0900, { id: SERVICE_0900, class: 'priority' }],
     ]),
-    destinations: new Map([
-      [id<DestinationId>('meldkamer'), { id: id<DestinationId>('meldkamer'), name: 'Emergency centre' }],
-    ]),
+    destinations: new Map([[id<DestinationId>('meldkamer'), destination('meldkamer', 'Emergency centre')]]),
     carriers: new Map(carriers.map((name) => [id<CarrierId>(name), { id: id<CarrierId>(name), name }])),
     trunks: new Map(trunks.map((trunk, index) => [id<TrunkId>(trunk.id), fullTrunk(trunk, index)])),
-    routes: trunks.flatMap((trunk) => [route(trunk, SERVICE_112, '112'), route(trunk, SERVICE_0900, '09008844')]),
+    ...inForce(trunks.flatMap((trunk) => [route(trunk, SERVICE_112, '112'), route(trunk, SERVICE_0900, '09008844')])),
     ingresses: [{ id: id<IngressId>('local'), carrier: undefined, sources: ['127.0.0.0/8'] }],
   };
+}
+
+/** Routes that are the one plan of a network, and in force. */
+export function inForce(routes: readonly Route[]): Pick<Network, 'plans' | 'defaultPlan' | 'routes'> {
+  const normal = id<PlanId>('normal');
+  return { plans: new Map([[normal, { id: normal, name: 'normal', routes, next: [] }]]), defaultPlan: normal, routes };
+}
+
+function destination(name: string, text: string): Destination {
+  return { id: id(name), name: text, addresses: [], channels: undefined, ringsFor: ms(25_000), takeOver: [] };
 }
 
 function fullTrunk(trunk: SmallTrunk, index: number): Trunk {

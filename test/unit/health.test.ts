@@ -18,6 +18,7 @@ import { freshSchedule, nextProbe, type ProbeSchedule, probeSent, probeTimeout }
 import { learnRoundTrip, type RoundTrip } from '../../src/health/round-trip.js';
 import { admitsCanary, canaryStarted, observe, tick, type TrunkHealth, unproven } from '../../src/health/trunk.js';
 import { defaultHealthSettings as settings } from '../../src/health/weights.js';
+import { inForce } from '../support/network.js';
 
 const service = id<ServiceId>('112');
 const other = id<ServiceId>('0900-8844');
@@ -370,15 +371,17 @@ function networkOf(...trunks: readonly Trunk[]): Network {
     destinations: new Map(),
     carriers: new Map(trunks.map(({ carrier }) => [carrier, { id: carrier, name: carrier }])),
     trunks: new Map(trunks.map((each) => [each.id, each])),
-    routes: trunks.flatMap((each) =>
-      services.map((of) => ({
-        id: id<RouteId>(`${each.id} ${of}`),
-        service: of,
-        destination: id('psap'),
-        trunk: each.id,
-        number: '112',
-        tier: 1,
-      })),
+    ...inForce(
+      trunks.flatMap((each) =>
+        services.map((of) => ({
+          id: id<RouteId>(`${each.id} ${of}`),
+          service: of,
+          destination: id('psap'),
+          trunk: each.id,
+          number: '112',
+          tier: 1,
+        })),
+      ),
     ),
     ingresses: [],
   };

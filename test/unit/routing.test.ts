@@ -23,6 +23,7 @@ import {
   withoutTrying,
 } from '../../src/routing/deadlines.js';
 import { buildPlans, isPanic, plan, type PlanOptions } from '../../src/routing/planner.js';
+import { inForce } from '../support/network.js';
 
 const service = id<ServiceId>('112');
 
@@ -78,7 +79,7 @@ function networkOf(lines: readonly Line[]): Network {
     destinations: new Map(),
     carriers: new Map(trunks.map(({ carrier }) => [carrier, { id: carrier, name: carrier }])),
     trunks: new Map(trunks.map((each) => [each.id, each])),
-    routes: lines.map(routeOf),
+    ...inForce(lines.map(routeOf)),
     ingresses: [],
   };
 }

@@ -262,6 +262,15 @@ t.test('a destination that is reached by URN gets it in To', async (t) => {
   t.equal(header(first.headers, 'To'), '<urn:service:sos>');
 });
 
+t.test('a destination with a SIP address of its own is asked for there, over the trunk', async (t) => {
+  const network = smallNetwork(TRUNKS);
+  const domain = { host: '127.0.98.5', port: 5070, transport: 'udp' } as const;
+  const routes = network.routes.map((route) => ({ ...route, number: 'desk', domain }));
+  const { first } = sentFor('sip:112@127.0.0.1', [], OFFER, { ...network, routes });
+  t.equal(first.uri, 'sip:desk@127.0.98.5:5070;user=phone');
+  t.equal(first.nextHop.host, '127.0.99.1');
+});
+
 t.test('the answer of the far end travels back: its body and what it says of itself', async (t) => {
   const { server, caller } = sentFor('sip:112@127.0.0.1', []);
   const back = [

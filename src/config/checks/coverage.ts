@@ -1,4 +1,5 @@
-import { routesOf, type Check, type Draft } from '../draft.js';
+import { NORMAL_PLAN } from '../dial-plan-file.js';
+import { plansOf, type Check, type Draft, type PlacedPlan, type PlacedRoute } from '../draft.js';
 import type { Problem } from '../problem.js';
 import { riskGroupsOf } from '../risk-groups.js';
 import { sharedFate, type FatedRoute } from '../shared-fate.js';
@@ -14,38 +15,58 @@ function dialable({ dialPlan: { source, value } }: Draft): readonly Problem[] {
     );
 }
 
+/** Each plan may be put in force, so each must carry each service. */
 function routed(draft: Draft): readonly Problem[] {
   const { source, value } = draft.dialPlan;
-  return Object.keys(value.services)
-    .filter((service) => openTrunks(service, draft).length === 0)
-    .map((service) => {
-      const message = 'the service has no route over a trunk that is enabled, expected at least one';
-      return source.problem(['services', service], message, undefined, 'key');
-    });
+  return plansOf(draft).flatMap((plan) =>
+    Object.keys(value.services)
+      .filter((service) => openTrunks(service, plan.routes, draft).length === 0)
+      .map((service) =>
+        plan.id === NORMAL_PLAN
+          ? source.problem(['services', service], `the service has ${NO_ROUTE}`, undefined, 'key')
+          : source.problem(plan.path, `the plan has, for the service ${service}, ${NO_ROUTE}`, undefined, 'key'),
+      ),
+  );
 }
 
+const NO_ROUTE = 'no route over a trunk that is enabled, expected at least one';
+
 /** Names and entries of the enabled trunks over which a service has a route. */
-function openTrunks(service: string, draft: Draft) {
+function openTrunks(service: string, routes: readonly PlacedRoute[], draft: Draft) {
   const { trunks } = draft.inventory.value;
-  const names = new Set(routesOf(draft).flatMap(({ route }) => (route.service === service ? [route.trunk] : [])));
+  const names = new Set(routes.flatMap(({ route }) => (route.service === service ? [route.trunk] : [])));
   return [...names].flatMap((name) => {
     const trunk = trunks[name];
     return trunk?.enabled === true ? [{ name, trunk }] : [];
   });
 }
 
+/** No carrier may end two services at once: neither by a plan, nor by it and the plans that come after it. */
 function pairFate(draft: Draft): readonly Problem[] {
+  return plansOf(draft).flatMap((plan) => pairsOverOneCarrier(plan, draft));
+}
+
+function pairsOverOneCarrier(plan: PlacedPlan, draft: Draft): readonly Problem[] {
   const { source, value } = draft.dialPlan;
   const bound = Object.keys(value.services).flatMap((service) => {
-    const carriers = new Set(openTrunks(service, draft).map(({ trunk }) => trunk.carrier));
+    const open = openTrunks(service, withNext(plan, draft), draft);
+    const carriers = new Set(open.map(({ trunk }) => trunk.carrier));
     const [carrier] = carriers;
     return carrier !== undefined && carriers.size === 1 ? [{ service, carrier }] : [];
   });
   return bound.flatMap(({ service, carrier }, index) => {
     const pair = bound.slice(0, index).find((each) => each.carrier === carrier);
-    const message = `all routes of ${pair?.service} and of ${service} lead over the carrier ${carrier}, expected another carrier for one of them`;
-    return pair === undefined ? [] : [source.problem(['services', service], message, undefined, 'key')];
+    const where = plan.id === NORMAL_PLAN ? '' : ` in the plan ${plan.id}`;
+    const message = `all routes of ${pair?.service} and of ${service}${where} lead over the carrier ${carrier}, expected another carrier for one of them`;
+    const path = plan.id === NORMAL_PLAN ? ['services', service] : plan.path;
+    return pair === undefined ? [] : [source.problem(path, message, undefined, 'key')];
   });
+}
+
+/** The routes of a plan, and of those that are tried when it fails. */
+function withNext(plan: PlacedPlan, draft: Draft): readonly PlacedRoute[] {
+  const later = plansOf(draft).filter(({ id }) => plan.next.includes(id));
+  return [plan, ...later].flatMap(({ routes }) => routes);
 }
 
 /** Warns of services that one event can take whole. */
@@ -64,7 +85,8 @@ export const independence: Check = (draft) => {
 };
 
 function fatedRoutes(service: string, draft: Draft): readonly FatedRoute[] {
-  return openTrunks(service, draft).map(({ name, trunk }) => ({
+  const plan = plansOf(draft).find(({ id }) => id === draft.dialPlan.value.defaultPlan);
+  return openTrunks(service, plan?.routes ?? [], draft).map(({ name, trunk }) => ({
     trunk: name,
     riskGroups: riskGroupsOf(trunk, draft.inventory.value),
   }));

@@ -1,35 +1,47 @@
 import { recognise } from '../../numbering/service.js';
-import { routesOf, type Check, type Draft } from '../draft.js';
+import { namesIn, routesOf, type Check, type Draft, type PlacedRoute } from '../draft.js';
 import { numberingPlan } from '../network.js';
 import type { Problem } from '../problem.js';
 import type { RouteEntry } from '../dial-plan-file.js';
+import { targetsOf } from '../targets.js';
 
 /** What a phone or a SIM treats as an emergency call by itself, wherever it is (3GPP TS 22.101, 10.1.1). */
 const HANDSET_EMERGENCY = new Set(['112', '911', '000', '08', '110', '118', '119', '999']);
 
 /** What a route dials must lead to its own service, and on a mobile trunk to nothing but a PSAP's own number. */
-export const dialling: Check = (draft) =>
-  routesOf(draft).flatMap(({ route, index }) => {
-    const message = complaint(route, draft);
-    return message === undefined ? [] : [problem(draft, index, message)];
-  });
+export const dialling: Check = (draft) => routesOf(draft).flatMap((placed) => complaints(placed, draft));
 
-function problem(draft: Draft, index: number, message: string): Problem {
-  return draft.dialPlan.source.problem(['routes', index, 'number'], message);
+function complaints({ route, path }: PlacedRoute, draft: Draft): readonly Problem[] {
+  const { source, value } = draft.dialPlan;
+  if (route.number !== undefined && route.address !== undefined) {
+    return [source.problem([...path, 'address'], 'number and address in one route, expected one of them')];
+  }
+  const targets = targetsOf(route, value);
+  const isComplete = namesIn(source, 'destinations', route.destination, 'addresses').length > 0;
+  if (targets.length === 0 && route.address === undefined && !isComplete) {
+    const message = 'nothing to dial, expected number, or addresses at its destination';
+    return [source.problem(path, message)];
+  }
+  // An address over which nothing may be dialled is the route's fault: another trunk may well use it.
+  const at = route.number === undefined ? path : [...path, 'number'];
+  return targets.flatMap(({ number }) => {
+    const message = complaint(number, route, draft);
+    return message === undefined ? [] : [source.problem(at, message)];
+  });
 }
 
-function complaint(route: RouteEntry, draft: Draft): string | undefined {
+function complaint(number: string, route: RouteEntry, draft: Draft): string | undefined {
   const trunk = draft.inventory.value.trunks[route.trunk];
-  const asked = serviceDialled(route.number, draft);
-  if (trunk?.kind === 'mobile' && (asked !== undefined || isEmergencyOnHandsets(route.number))) {
-    return `"${route.number}" on the mobile trunk ${route.trunk} would land in the national chain again, expected a PSAP's own number`;
+  const asked = serviceDialled(number, draft);
+  if (trunk?.kind === 'mobile' && (asked !== undefined || isEmergencyOnHandsets(number))) {
+    return `"${number}" on the mobile trunk ${route.trunk} would land in the national chain again, expected a PSAP's own number`;
   }
-  if (isUrn(route.number)) {
-    return `"${route.number}" is no number to dial, expected digits such as 112`;
+  if (isUrn(number)) {
+    return `"${number}" is no number to dial, expected digits such as 112`;
   }
   const isKnown = Object.hasOwn(draft.dialPlan.value.services, route.service);
   if (isKnown && asked !== undefined && asked !== route.service) {
-    return `"${route.number}" calls the service ${asked}, expected a number that leads to ${route.service}`;
+    return `"${number}" calls the service ${asked}, expected a number that leads to ${route.service}`;
   }
   return undefined;
 }

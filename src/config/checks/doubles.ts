@@ -1,7 +1,8 @@
 import { showAddress } from '../address.js';
-import { contested, namesIn, routesOf, type Check, type Claim, type Draft } from '../draft.js';
-import type { Problem } from '../problem.js';
+import { contested, namesIn, plansOf, type Check, type Claim, type Draft, type PlacedRoute } from '../draft.js';
+import { formatPath, type Problem } from '../problem.js';
 import { coreOf } from '../risk-groups.js';
+import { routeKey, targetsOf } from '../targets.js';
 
 /** What may exist only once: a trunk's address, an ingress's block, a service's number, a route, a carrier's core. */
 export const doubles: Check = (draft) => [
@@ -53,16 +54,21 @@ function numbers({ dialPlan: { source, value } }: Draft): readonly Problem[] {
 }
 
 function routes(draft: Draft): readonly Problem[] {
-  const claims = routesOf(draft).map(({ route, index }): Claim => ({
-    key: `${route.service}/${route.trunk}/${route.number}`,
-    source: draft.dialPlan.source,
-    path: ['routes', index],
-    owner: `routes[${index}]`,
-  }));
-  return contested(
-    claims,
-    ({ key }, { owner }) => `the same service, trunk and number as ${owner} (${key}), expected one route for them`,
+  return plansOf(draft).flatMap((plan) =>
+    contested(
+      plan.routes.flatMap((placed) => routeClaims(placed, draft)),
+      ({ key }, { owner }) => `the same service, trunk and number as ${owner} (${key}), expected one route for them`,
+    ),
   );
+}
+
+function routeClaims({ route, path }: PlacedRoute, { dialPlan: { source, value } }: Draft): readonly Claim[] {
+  return targetsOf(route, value).map((target): Claim => ({
+    key: routeKey(route, target),
+    source,
+    path,
+    owner: formatPath(path),
+  }));
 }
 
 function cores({ inventory: { source } }: Draft): readonly Problem[] {

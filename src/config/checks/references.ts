@@ -1,4 +1,4 @@
-import { namesIn, routesOf, unknownName, type Check, type Draft } from '../draft.js';
+import { namesIn, plansOf, routesOf, unknownName, type Check, type Draft } from '../draft.js';
 import type { ConfigPath, Problem } from '../problem.js';
 import { coreOf } from '../risk-groups.js';
 import type { YamlFile } from '../yaml-file.js';
@@ -7,6 +7,8 @@ import type { YamlFile } from '../yaml-file.js';
 export const references: Check = (draft) => [
   ...siteReferences(draft),
   ...routeReferences(draft),
+  ...destinationReferences(draft),
+  ...planReferences(draft),
   ...hardwareReferences(draft),
   ...trunkReferences(draft),
 ];
@@ -36,11 +38,41 @@ function routeReferences(draft: Draft): readonly Problem[] {
   const { source } = draft.dialPlan;
   const own = lookIn(source, source);
   const hardware = lookIn(draft.inventory.source, source);
-  return routesOf(draft).flatMap(({ route, index }) => [
-    ...own(['routes', index, 'service'], route.service, 'service'),
-    ...own(['routes', index, 'destination'], route.destination, 'destination'),
-    ...hardware(['routes', index, 'trunk'], route.trunk, 'trunk'),
+  return routesOf(draft).flatMap(({ route, path }) => [
+    ...own([...path, 'service'], route.service, 'service'),
+    ...own([...path, 'destination'], route.destination, 'destination'),
+    ...hardware([...path, 'trunk'], route.trunk, 'trunk'),
+    ...hardware([...path, 'hostedBy'], route.hostedBy, 'carrier'),
+    ...unknownName(source, [...path, 'address'], route.address, {
+      what: `address of ${route.destination}`,
+      names: namesIn(source, 'destinations', route.destination, 'addresses'),
+    }),
   ]);
+}
+
+function destinationReferences({ dialPlan: { source, value }, inventory }: Draft): readonly Problem[] {
+  const own = lookIn(source, source);
+  const hardware = lookIn(inventory.source, source);
+  const groups = groupLook(inventory.source, source);
+  return Object.entries(value.destinations).flatMap(([id, { addresses, takeOver }]) => [
+    ...takeOver.flatMap((name, index) => own(['destinations', id, 'takeOver', index], name, 'destination')),
+    ...Object.entries(addresses).flatMap(([key, { hostedBy, riskGroups }]) => [
+      ...hardware(['destinations', id, 'addresses', key, 'hostedBy'], hostedBy, 'carrier'),
+      ...groups(['destinations', id, 'addresses', key], riskGroups),
+    ]),
+  ]);
+}
+
+function planReferences(draft: Draft): readonly Problem[] {
+  const { source, value } = draft.dialPlan;
+  const names = [...new Set([...plansOf(draft).map(({ id }) => id), ...namesIn(source, 'plans')])];
+  const known = { what: 'plan', names };
+  return [
+    ...unknownName(source, ['defaultPlan'], names.length === 0 ? undefined : value.defaultPlan, known),
+    ...plansOf(draft).flatMap(({ path, next }) =>
+      next.flatMap((name, index) => unknownName(source, [...path, 'next', index], name, known)),
+    ),
+  ];
 }
 
 function hardwareReferences({ inventory: { source, value } }: Draft): readonly Problem[] {
@@ -73,10 +105,13 @@ function trunkReferences({ inventory: { source, value } }: Draft): readonly Prob
 }
 
 /** Risk groups are those of the inventory, and each carrier's network. */
-function groupLook(source: YamlFile): (above: ConfigPath, groups: readonly string[]) => readonly Problem[] {
+function groupLook(
+  source: YamlFile,
+  from = source,
+): (above: ConfigPath, groups: readonly string[]) => readonly Problem[] {
   const names = [...namesIn(source, 'riskGroups'), ...namesIn(source, 'carriers').map(coreOf)];
   return (above, groups) =>
     groups.flatMap((group, index) =>
-      unknownName(source, [...above, 'riskGroups', index], group, { what: 'risk group', names }),
+      unknownName(from, [...above, 'riskGroups', index], group, { what: 'risk group', names }),
     );
 }
