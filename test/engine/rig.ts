@@ -36,10 +36,9 @@ export async function isIdle(engine: Engine, within = 8_000): Promise<boolean> {
 
 /** What is still open, for the message of an assertion. */
 export function open(engine: Engine): string {
-  const { discarded: _discarded, apps: _apps, ...counts } = engine.stats();
+  const { apps: _apps, ...counts } = engine.stats();
   return Object.entries(counts)
-    .filter(([, count]) => count !== 0)
-    .map(([name, count]) => `${name} ${String(count)}`)
+    .flatMap(([name, count]) => (typeof count === 'number' && count !== 0 ? [`${name} ${count}`] : []))
     .join(', ');
 }
 

@@ -12,39 +12,26 @@ import {
   type ServerHandle,
   type TransactionCounts,
 } from '../transaction/layer.js';
-import type { Peer, Transport, TransportEvents, TransportFilter } from '../transport/transport.js';
-import { TcpTransport } from '../transport/tcp.js';
-import { UdpTransport, type UdpOptions } from '../transport/udp.js';
+import type { Peer, Transport, TransportStats } from '../transport/transport.js';
 import { DialogTable, type AgentCore, type DialogMember } from './core.js';
 import { AgentDialog } from './dialog.js';
 import { dialogAsClient, hopOf } from './dialog-state.js';
 import { InviteClient, type InviteClientEvents } from './invite-client.js';
 import { InviteServer } from './invite-server.js';
+import { listen, type Contact, type ListenOptions } from './listen.js';
 import { completeRequest, contactOf, type NewRequest } from './new-request.js';
 import { phrase } from './phrases.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { RequestServer } from './request-server.js';
 
-/** An address to listen on. */
-export interface Contact {
-  readonly address: string;
-  /** 0 for any free one. */
-  readonly port: number;
-  /** UDP where not given. */
-  readonly transport?: 'udp' | 'tcp';
-}
-
+export type { Contact } from './listen.js';
 export type { NewRequest } from './new-request.js';
 
 /** How an agent is made. */
-export interface AgentOptions {
+export interface AgentOptions extends ListenOptions {
   readonly contacts: readonly Contact[];
   readonly clock?: EngineClock;
   readonly timers?: TimerTable;
-  /** Drops or delays datagrams; for fault injection. */
-  readonly filter?: TransportFilter;
-  /** Opens UDP in another way than by sockets of our own; for fault injection. */
-  readonly openUdp?: (options: UdpOptions, events: TransportEvents) => Promise<Transport>;
   /** The Server header of our responses; none where not given. */
   readonly product?: string;
   /**
@@ -66,6 +53,8 @@ export interface AgentEvents {
 export interface AgentStats extends TransactionCounts {
   readonly dialogs: number;
   readonly discarded: Readonly<Record<string, number>>;
+  /** Of each contact. */
+  readonly network: readonly (Partial<TransportStats> & { readonly listens: string })[];
 }
 
 /** A request that cannot be sent: no transport leads to its next hop, or it names none. */
@@ -116,21 +105,7 @@ export class Agent implements AgentCore {
    */
   static async open(options: AgentOptions, events: AgentEvents): Promise<Agent> {
     const agent = new Agent(options, events);
-    const filter = options.filter === undefined ? {} : { filter: options.filter };
-    const opened: Transport[] = [];
-    try {
-      for (const contact of options.contacts) {
-        const how = { ...contact, clock: agent.clock, ...filter };
-        const openUdp = options.openUdp ?? (async (...args) => UdpTransport.open(...args));
-        opened.push(
-          await (contact.transport === 'tcp' ? TcpTransport.open(how, agent.layer) : openUdp(how, agent.layer)),
-        );
-      }
-    } catch (error) {
-      await Promise.all(opened.map(async (transport) => transport.close()));
-      throw error;
-    }
-    agent.#transports = opened;
+    agent.#transports = await listen(options.contacts, options, agent.clock, agent.layer);
     return agent;
   }
 
@@ -143,6 +118,10 @@ export class Agent implements AgentCore {
       ...this.layer.counts(),
       dialogs: this.dialogs.size,
       discarded: Object.fromEntries(this.layer.discarded),
+      network: this.#transports.map((transport) => ({
+        listens: `${transport.protocol}/${transport.address}:${transport.port}`,
+        ...transport.stats?.(),
+      })),
     };
   }
 
@@ -179,8 +158,8 @@ export class Agent implements AgentCore {
     return usable.toSorted((a, b) => alike(b.address, peer.address) - alike(a.address, peer.address))[0];
   }
 
-  contactOf(transport: Transport): string {
-    return contactOf(transport);
+  contactOf(transport: Transport, isSecure = false): string {
+    return contactOf(transport, isSecure);
   }
 
   response(

@@ -73,8 +73,8 @@ export interface AgentCore {
   ): SipResponse;
   /** The transport that leads to a peer: of its protocol and family. */
   transportTo(peer: Peer): Transport | undefined;
-  /** Our Contact value on a transport. */
-  contactOf(transport: Transport): string;
+  /** Our Contact value on a transport. @param isSecure where a `sips:` URI asks for the same. */
+  contactOf(transport: Transport, isSecure?: boolean): string;
   /** The dialog whose 2xx this transaction sent; it hears when no ACK comes. */
   awaitAck(handle: InviteServerHandle, dialog: DialogMember): void;
 }

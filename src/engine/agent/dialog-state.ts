@@ -1,9 +1,9 @@
 import { header, headerValues } from '../../sip/headers.js';
 import type { Header, SipMessage, SipRequest } from '../../sip/message.js';
 import { parseNameAddr, withTag } from '../../sip/name-addr.js';
-import { parseUri } from '../../sip/uri.js';
+import { parseUri, type SipUri } from '../../sip/uri.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
-import type { Peer, Transport } from '../transport/transport.js';
+import { defaultPort, type Peer, type Protocol, type Transport } from '../transport/transport.js';
 
 /** What a dialog knows (RFC 3261 12). */
 export interface DialogState {
@@ -75,11 +75,22 @@ export function hopOf(uri: string): Peer | undefined {
     return undefined;
   }
   const address = parsed.params.get('maddr') ?? parsed.host;
-  const transport = parsed.params.get('transport')?.toLowerCase() ?? 'udp';
-  const isSpoken = parsed.scheme === 'sip' && (transport === 'udp' || transport === 'tcp');
-  return isSpoken && isAddress(address) ? { address, port: parsed.port ?? 5060, transport } : undefined;
+  const transport = protocolOf(parsed) ?? (parsed.params.has('transport') ? undefined : 'udp');
+  return transport !== undefined && isAddress(address)
+    ? { address, port: parsed.port ?? defaultPort(transport), transport }
+    : undefined;
 }
 
+/** The transport that a URI names; `sips` is TLS all the way (RFC 3261 26.2.2). Undefined where it names none of ours. */
+function protocolOf({ scheme, params }: SipUri): Protocol | undefined {
+  const named = params.get('transport')?.toLowerCase();
+  if (scheme === 'sips') {
+    return named === undefined || named === 'tcp' || named === 'tls' ? 'tls' : undefined;
+  }
+  return named === 'udp' || named === 'tcp' || named === 'tls' ? named : undefined;
+}
+
+/** Whether a host is an address and not a name. */
 function isAddress(host: string): boolean {
   return /^\d+\.\d+\.\d+\.\d+$/.test(host) || host.includes(':');
 }
@@ -158,5 +169,5 @@ export function dialogAsClient(request: SipRequest, response: IncomingResponse, 
 /** A peer that gives no Contact is reached where it sends from: its call can be understood. */
 function sourceUri({ address, port, transport }: Peer): string {
   const host = address.includes(':') ? `[${address}]` : address;
-  return `sip:${host}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`;
+  return `sip:${host}:${port}${transport === 'udp' ? '' : `;transport=${transport}`}`;
 }

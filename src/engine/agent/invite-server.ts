@@ -176,7 +176,7 @@ export class InviteServer {
   #early(): AgentDialog {
     this.#dialog ??= new AgentDialog(
       this.#core,
-      dialogAsServer(this.incoming, this.#localTag, this.#core.contactOf(this.incoming.transport)),
+      dialogAsServer(this.incoming, this.#localTag, this.#contact),
       'there',
       {
         acknowledged: () => undefined,
@@ -208,6 +208,10 @@ export class InviteServer {
     }
   }
 
+  get #contact(): string {
+    return this.#core.contactOf(this.incoming.transport, /^sips:/i.test(this.incoming.message.uri));
+  }
+
   #send(status: number, headers: readonly Header[], body: string): string | undefined {
     this.#tryingTimer?.cancel();
     const response = this.#response(status, headers, body);
@@ -219,7 +223,7 @@ export class InviteServer {
     const makesDialog = status > 100 && status < 300;
     const routes = makesDialog ? headerValues(this.incoming.message.headers, 'Record-Route').map(asRecordRoute) : [];
     const lacksContact = makesDialog && header(headers, 'Contact') === undefined;
-    const contact = lacksContact ? [{ name: 'Contact', value: this.#core.contactOf(this.incoming.transport) }] : [];
+    const contact = lacksContact ? [{ name: 'Contact', value: this.#contact }] : [];
     const all = [...routes, ...contact, ...headers];
     return this.#core.response(this.incoming, status, status === 100 ? undefined : this.#localTag, all, body);
   }

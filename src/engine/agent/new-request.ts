@@ -4,7 +4,7 @@ import { printHostPort } from '../../sip/host-port.js';
 import type { Header, SipRequest } from '../../sip/message.js';
 import { tagOf, withTag } from '../../sip/name-addr.js';
 import { newTag } from '../transaction/layer.js';
-import type { Transport } from '../transport/transport.js';
+import { defaultPort, type Transport } from '../transport/transport.js';
 
 /** What a new request outside any dialog says. What is missing is filled in. */
 export interface NewRequest {
@@ -29,17 +29,20 @@ export function completeRequest({ method, uri, headers, body }: NewRequest, tran
     { name: 'CSeq', value: `${cseq(headers)?.number ?? randomInt(1, FIRST_SEQUENCE_BELOW)} ${method}` },
   ];
   const needsContact = (method === 'INVITE' || method === 'SUBSCRIBE') && header(headers, 'Contact') === undefined;
-  const contact = needsContact ? [{ name: 'Contact', value: contactOf(transport) }] : [];
+  const contact = needsContact ? [{ name: 'Contact', value: contactOf(transport, /^sips:/i.test(uri)) }] : [];
   const others = withoutHeader(headers, ...own.map(({ name }) => name));
   return { kind: 'request', method, uri, headers: [...own, ...contact, ...others], body };
 }
 
-/** Our Contact value on a transport. */
-export function contactOf(transport: Transport): string {
-  const suffix = transport.protocol === 'tcp' ? ';transport=tcp' : '';
-  return `<sip:${hostPort(transport)}${suffix}>`;
+/** Our Contact value on a transport. @param isSecure where a `sips:` URI asks for the same (RFC 3261 8.1.1.8). */
+export function contactOf(transport: Transport, isSecure = false): string {
+  const { protocol } = transport;
+  if (isSecure && protocol === 'tls') {
+    return `<sips:${hostPort(transport)}>`;
+  }
+  return `<sip:${hostPort(transport)}${protocol === 'udp' ? '' : `;transport=${protocol}`}>`;
 }
 
-function hostPort({ address, port }: Transport): string {
-  return printHostPort({ host: address, port: port === 5060 ? undefined : port });
+function hostPort({ address, port, protocol }: Transport): string {
+  return printHostPort({ host: address, port: port === defaultPort(protocol) ? undefined : port });
 }

@@ -3,7 +3,7 @@ import type { SipMessage, SipRequest, SipResponse } from '../../sip/message.js';
 import { tagOf } from '../../sip/name-addr.js';
 import { paramName, splitParams } from '../../sip/params.js';
 import { parseVia, type Via } from '../../sip/via.js';
-import type { Peer, Transport } from '../transport/transport.js';
+import { defaultPort, type Peer, type Transport } from '../transport/transport.js';
 
 /** What every message needs to be matched, read once. */
 interface Matched {
@@ -117,5 +117,5 @@ export function responsePeer(request: IncomingRequest): Peer {
 
 /** Where it goes when that connection is gone (RFC 3261 18.2.2). */
 export function sentByPeer({ via, source }: IncomingRequest): Peer {
-  return { ...source, port: via.port ?? 5060 };
+  return { ...source, port: via.port ?? defaultPort(source.transport) };
 }

@@ -42,6 +42,11 @@ export class StreamFramer {
     return this.#phase !== 'between' && this.#phase !== 'over';
   }
 
+  /** How much of a message is held that cannot be read yet. */
+  get heldBytes(): number {
+    return this.#length;
+  }
+
   /** Takes the next piece of the stream. */
   push(piece: string): readonly Frame[] {
     const frames: Frame[] = [];

@@ -1,6 +1,10 @@
-import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { EngineClock, EngineTimer } from '../clock.js';
+import { Tally } from '../tally.js';
 import type { Frame } from './framing.js';
+import { givesWay, INBOUND_LIMITS, type InboundConnection, type InboundLimits } from './inbound.js';
+import { StreamListener, type ListenerOptions } from './stream-listener.js';
 import { TcpConnection, type ConnectionEvents } from './tcp-connection.js';
 import {
   hasPort,
@@ -11,38 +15,46 @@ import {
   type Transport,
   type TransportEvents,
   type TransportFilter,
+  type TransportStats,
 } from './transport.js';
 
 const SWEEP_MS = 5_000;
-const INBOUND_AT_MOST = 1_000;
+/** Halves of messages on all connections together, in bytes. */
+const UNREAD_AT_MOST = 64 * 1024 * 1024;
 
 /** How a TCP transport is made. */
-export interface TcpOptions {
-  readonly address: string;
-  readonly port: number;
+export interface TcpOptions extends ListenerOptions {
   readonly clock: EngineClock;
   readonly filter?: TransportFilter;
-  /** Most connections of peers at a time, 1,000 by default. One more, and the least useful one is closed. */
-  readonly inboundAtMost?: number;
+  /** One connection of peers more, and the least useful one is closed. `INBOUND_LIMITS` by default. */
+  readonly limits?: InboundLimits;
+}
+
+/** A connection whose handshake is not done. */
+interface Arriving extends InboundConnection {
+  destroy(): void;
 }
 
 /**
- * TCP on one local address: a listener, and connections to peers that get requests (RFC 3261 18).
+ * TCP or TLS on one local address: a listener, and connections to peers that get requests (RFC 3261 18).
  *
  * Requests to an address and port share a connection. Responses go back on the connection of their request, or, when that is
  * gone, to the address in its Via. A connection that the peer closes while a request is on its way is tried once more: the
  * peer may have closed it before it saw the request, and takes a second copy for a retransmission.
  */
 export class TcpTransport implements Transport {
-  readonly protocol = 'tcp';
+  readonly protocol: 'tcp' | 'tls';
   readonly address: string;
   readonly #options: TcpOptions;
   readonly #clock: EngineClock;
   readonly #events: TransportEvents;
-  readonly #server: Server;
+  #listener: StreamListener | undefined;
   /** The connection of each peer that new messages use. */
   readonly #current = new Map<string, TcpConnection>();
   readonly #all = new Set<TcpConnection>();
+  /** By the raw connection below. */
+  readonly #arriving = new Map<Socket, Arriving>();
+  readonly #ended = new Tally();
   readonly #ofConnections: ConnectionEvents = {
     frame: (frame, connection) => {
       this.#received(frame, connection);
@@ -50,20 +62,22 @@ export class TcpTransport implements Transport {
     gone: (connection, unheard) => {
       this.#gone(connection, unheard);
     },
+    held: () => {
+      this.#boundHeld();
+    },
+    ended: (why) => {
+      this.#ended.count(why);
+    },
   };
   #sweeper: EngineTimer | undefined;
   #closed = false;
 
-  private constructor(server: Server, options: TcpOptions, events: TransportEvents) {
-    this.#server = server;
+  private constructor(options: TcpOptions, events: TransportEvents) {
+    this.protocol = options.identity === undefined ? 'tcp' : 'tls';
     this.address = options.address;
     this.#options = options;
     this.#clock = options.clock;
     this.#events = events;
-    server.on('connection', (socket) => {
-      this.#accept(socket);
-    });
-    server.on('error', () => undefined);
     this.#sweep();
   }
 
@@ -73,25 +87,41 @@ export class TcpTransport implements Transport {
    * @throws with `code` EADDRINUSE when another program has the port.
    */
   static async open(options: TcpOptions, events: TransportEvents): Promise<TcpTransport> {
-    const server = createServer();
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: options.address, port: options.port, exclusive: true }, () => {
-        server.removeListener('error', reject);
-        resolve();
+    const transport = new TcpTransport(options, events);
+    await transport.#open();
+    return transport;
+  }
+
+  async #open(): Promise<void> {
+    try {
+      this.#listener = await StreamListener.open(this.#options, {
+        arrived: (socket) => {
+          this.#arrived(socket);
+        },
+        opened: (socket) => {
+          this.#accept(socket);
+        },
+        failed: (why) => {
+          this.#ended.count(why);
+        },
       });
-    });
-    return new TcpTransport(server, options, events);
+    } catch (error) {
+      this.#sweeper?.cancel();
+      throw error;
+    }
   }
 
   get port(): number {
-    const address = this.#server.address();
-    return address === null || typeof address === 'string' ? 0 : address.port;
+    return this.#listener?.port ?? 0;
   }
 
   /** How many connections are open, or being opened. */
   get connections(): number {
     return this.#all.size;
+  }
+
+  stats(): TransportStats {
+    return { connections: this.#all.size + this.#arriving.size, closed: this.#ended.counts() };
   }
 
   send(text: string, to: Peer, otherwise?: Peer): void {
@@ -100,19 +130,15 @@ export class TcpTransport implements Transport {
     });
   }
 
-  retract(text: string, to: Peer): void {
-    this.#current.get(peerKey(to))?.retract(text);
+  retract(text: string, to: Peer): boolean {
+    return this.#current.get(peerKey(to))?.retract(text) ?? false;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#sweeper?.cancel();
-    const stopped = new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-    });
-    for (const connection of this.#all) {
+    const stopped = this.#listener?.close();
+    for (const connection of [...this.#all, ...this.#arriving.values()]) {
       connection.destroy();
     }
     await stopped;
@@ -134,7 +160,7 @@ export class TcpTransport implements Transport {
 
   #usable(peer: Peer): TcpConnection | undefined {
     const connection = this.#current.get(peerKey(peer));
-    return connection?.isUsable === true ? connection : undefined;
+    return connection?.isUsable === true && connection.isShown(peer) ? connection : undefined;
   }
 
   #dial(peer: Peer): TcpConnection | undefined {
@@ -144,8 +170,36 @@ export class TcpTransport implements Transport {
       });
       return undefined;
     }
-    const socket = connect({ host: peer.address, port: peer.port, localAddress: this.address });
-    return this.#add(new TcpConnection(socket, peer, false, this.#clock, this.#ofConnections));
+    return this.#add(new TcpConnection(this.#connect(peer), peer, false, this.#clock, this.#ofConnections));
+  }
+
+  #connect({ address, port, name }: Peer): Socket {
+    const way = { host: address, port, localAddress: this.address };
+    const { identity } = this.#options;
+    if (identity === undefined) {
+      return connect(way);
+    }
+    return connectTls({ ...way, ...identity.context, ...(name === undefined ? {} : { servername: name }) });
+  }
+
+  /** Room is made before the handshake: half ones are the cheapest to make. */
+  #arrived(socket: Socket): void {
+    const { remoteAddress } = socket;
+    if (this.#closed || remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
+    const address = plainAddress(remoteAddress);
+    this.#makeRoom(address);
+    if (this.#options.identity !== undefined) {
+      const destroy = (): void => {
+        socket.destroy();
+      };
+      this.#arriving.set(socket, { peer: { address }, hasHeard: false, lastUsed: this.#clock.now(), destroy });
+      socket.once('close', () => {
+        this.#arriving.delete(socket);
+      });
+    }
   }
 
   #accept(socket: Socket): void {
@@ -154,8 +208,8 @@ export class TcpTransport implements Transport {
       socket.destroy();
       return;
     }
-    this.#makeRoom();
-    const peer: Peer = { address: plainAddress(remoteAddress), port: remotePort, transport: 'tcp' };
+    this.#forgetArriving(remoteAddress, remotePort);
+    const peer: Peer = { address: plainAddress(remoteAddress), port: remotePort, transport: this.protocol };
     this.#add(new TcpConnection(socket, peer, true, this.#clock, this.#ofConnections));
   }
 
@@ -165,13 +219,31 @@ export class TcpTransport implements Transport {
     return connection;
   }
 
-  /** Those who open connections and say nothing must not keep callers out: they go first, then who was idle longest. */
-  #makeRoom(): void {
+  /** The handshake of a raw connection is done: from here on it counts as the one on top of it. */
+  #forgetArriving(address: string, port: number): void {
+    for (const socket of this.#arriving.keys()) {
+      if (socket.remotePort === port && socket.remoteAddress === address) {
+        this.#arriving.delete(socket);
+      }
+    }
+  }
+
+  #makeRoom(source: string): void {
     const inbound = [...this.#all].filter(({ isInbound, isClosing }) => isInbound && !isClosing);
-    if (inbound.length >= (this.#options.inboundAtMost ?? INBOUND_AT_MOST)) {
-      const silent = inbound.filter(({ hasHeard }) => !hasHeard);
-      const candidates = silent.length > 0 ? silent : inbound;
-      candidates.reduce((oldest, each) => (each.lastUsed < oldest.lastUsed ? each : oldest)).destroy();
+    const limits = this.#options.limits ?? INBOUND_LIMITS;
+    const way = givesWay<Arriving>([...inbound, ...this.#arriving.values()], source, limits);
+    if (way !== undefined) {
+      this.#ended.count(way.why);
+      way.connection.destroy();
+    }
+  }
+
+  /** Whoever holds most of what nobody can read yet gives way. */
+  #boundHeld(): void {
+    const all = [...this.#all];
+    if (all.reduce((sum, { heldBytes }) => sum + heldBytes, 0) > UNREAD_AT_MOST) {
+      this.#ended.count('too much of half messages');
+      all.toSorted((a, b) => b.heldBytes - a.heldBytes)[0]?.destroy();
     }
   }
 
@@ -183,11 +255,13 @@ export class TcpTransport implements Transport {
           this.#deliver(frame.text, peer);
         });
       case 'ping':
-        return connection.write('\r\n');
+        return connection.pong();
       case 'too large':
+        this.#ended.count('message too large');
         this.#events.tooLarge?.(frame.text, peer, this);
         return connection.finish();
       case 'garbage':
+        this.#ended.count('not SIP');
         this.#deliver(frame.text, peer);
         return connection.finish();
     }

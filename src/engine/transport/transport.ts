@@ -1,10 +1,20 @@
 import type { EngineClock } from '../clock.js';
 
-/** Where a message came from, or goes to. Over TCP the port may be that of one connection. */
+/** What carries messages: RFC 3261 18. */
+export type Protocol = 'udp' | 'tcp' | 'tls';
+
+/** Where a message came from, or goes to. Over TCP and TLS the port may be that of one connection. */
 export interface Peer {
   readonly address: string;
   readonly port: number;
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: Protocol;
+  /** Over TLS: the domain that the certificate of the peer must show (RFC 5922); its address where not given. */
+  readonly name?: string;
+}
+
+/** The port of a protocol where a URI names none (RFC 3261 19.1.2). */
+export function defaultPort(protocol: Protocol): number {
+  return protocol === 'tls' ? 5061 : 5060;
 }
 
 /** What a transport tells of. */
@@ -22,7 +32,7 @@ export interface TransportEvents {
 
 /** Sends and receives messages on one local address. */
 export interface Transport {
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
   /** Bytes of the longest message that can be sent; without it there is no limit. */
@@ -33,9 +43,23 @@ export interface Transport {
    * @param otherwise where a response goes when its connection is gone (RFC 3261 18.2.2).
    */
   send(text: string, to: Peer, otherwise?: Peer): void;
-  /** Takes a message back that still waits for its connection: it must not leave when the network comes back. */
-  retract?(text: string, to: Peer): void;
+  /**
+   * Takes a message back that still waits for its connection: it must not leave when the network comes back.
+   *
+   * @returns whether it waited.
+   */
+  retract?(text: string, to: Peer): boolean;
+  /** What is open, and what was closed here, by the reason. */
+  stats?(): TransportStats;
   close(): Promise<void>;
+}
+
+/** What a transport holds, and what it had to end. */
+export interface TransportStats {
+  /** Connections, or next hops with a socket of their own. */
+  readonly connections: number;
+  /** Connections that were ended or not taken here, by the reason. */
+  readonly closed: Readonly<Record<string, number>>;
 }
 
 /** Decides what happens to a message: `drop`, or a delay in milliseconds. The laboratory's faults use it. */

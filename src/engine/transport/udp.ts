@@ -11,6 +11,7 @@ import {
   type Transport,
   type TransportEvents,
   type TransportFilter,
+  type TransportStats,
 } from './transport.js';
 
 /** More next hops than this use the listener, without news of refusals. */
@@ -100,6 +101,10 @@ export class UdpTransport implements Transport {
   /** How many next hops have a socket of their own. */
   get connections(): number {
     return this.#connected.size;
+  }
+
+  stats(): TransportStats {
+    return { connections: this.#connected.size, closed: {} };
   }
 
   send(text: string, to: Peer): void {

@@ -348,15 +348,14 @@ t.test('half a message for more than 30 s, or 120 s of nothing, end a connection
 
 t.test('one connection too many: who never spoke goes first, then who was idle longest', async (t) => {
   const clock = new VirtualClock();
-  const { tcp } = await open(t, '127.4.53.1', { clock, inboundAtMost: 3 });
+  const { tcp, received } = await open(t, '127.4.53.1', { clock, limits: { inAll: 3, perSource: 9 } });
   const ends: End[] = [];
   const add = async (speaks: boolean): Promise<void> => {
     const end = await caller(t, '127.4.53.1', '127.4.53.2');
     ends.push(end);
-    if (speaks) {
-      end.socket.write('\r\n\r\n');
-      await until(() => end.text !== '');
-    }
+    const before = received.length;
+    end.socket.write(speaks ? theirRequest('OPTIONS') : '\r\n\r\n');
+    await until(() => (speaks ? received.length > before : end.text !== ''));
     clock.advance(1);
   };
   await add(true);
@@ -371,6 +370,105 @@ t.test('one connection too many: who never spoke goes first, then who was idle l
     [true, true, false, false, false],
   );
   await until(() => tcp.connections === 3);
+  t.same(tcp.stats().closed, { 'too many': 2 });
+});
+
+t.test('too many connections of one address: its own give way, and nobody else hears of it', async (t) => {
+  const { tcp } = await open(t, '127.4.60.1', { limits: { inAll: 100, perSource: 5 } });
+  const other = await caller(t, '127.4.60.1', '127.4.60.2');
+  const flood: End[] = [];
+  for (let made = 0; made < 30; made += 1) {
+    flood.push(await caller(t, '127.4.60.1', '127.4.60.3'));
+  }
+  await until(() => flood.filter(({ closed }) => closed).length === 25);
+  t.same(
+    flood.slice(-5).map(({ closed }) => closed),
+    [false, false, false, false, false],
+    'the newest stay',
+  );
+  t.notOk(other.closed);
+  t.equal(tcp.connections, 6);
+  t.same(tcp.stats().closed, { 'too many of one address': 25 });
+});
+
+t.test('a peer that does not read is given up: when too much waits, and when it waits too long', async (t) => {
+  const clock = new VirtualClock();
+  const { tcp, received } = await open(t, '127.4.61.1', { clock });
+  const [greedy, lazy] = [await caller(t, '127.4.61.1', '127.4.61.2'), await caller(t, '127.4.61.1', '127.4.61.3')];
+  for (const end of [greedy, lazy]) {
+    end.socket.pause();
+    end.socket.write(theirRequest('OPTIONS'));
+  }
+  await until(() => received.length === 2);
+  const large = `SIP/2.0 200 OK\r\n\r\n${'x'.repeat(1024 * 1024)}`;
+  const sendTo = (end: End, times: number): void => {
+    const from = tcpAt(String(end.socket.localAddress), end.socket.localPort);
+    for (let sent = 0; sent < times; sent += 1) {
+      tcp.send(large, from, tcpAt('127.4.61.9', 0));
+    }
+  };
+  sendTo(greedy, 40);
+  await until(() => tcp.connections === 1);
+  t.same(tcp.stats().closed, { 'reads too slowly': 1 });
+  for (let sent = 0; sent < 12 && tcp.connections === 1; sent += 1) {
+    sendTo(lazy, 1);
+    await sleep(5);
+  }
+  clock.advance(15_000);
+  await until(() => tcp.connections === 0);
+  t.same(tcp.stats().closed, { 'reads too slowly': 2 });
+});
+
+t.test('halves of messages hold a bounded amount of memory, over all connections', async (t) => {
+  const { tcp, received } = await open(t, '127.4.62.1');
+  const half = `MESSAGE sip:a@b SIP/2.0\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(990_000)}`;
+  const ends: End[] = [];
+  for (let made = 0; made < 80; made += 1) {
+    const end = await caller(t, '127.4.62.1', `127.4.62.${String(2 + (made % 20))}`);
+    ends.push(end);
+    end.socket.write(half);
+  }
+  await until(() => ends.some(({ closed }) => closed), 'one gives way');
+  await until(() => ends.filter(({ closed }) => closed).length >= 12, 'all above 64 MB');
+  t.ok(tcp.connections <= 70, `${String(tcp.connections)} connections of 80 are left`);
+  t.ok((tcp.stats().closed['too much of half messages'] ?? 0) >= 12);
+  t.equal(received.length, 0);
+});
+
+t.test('our own connections are pinged when idle; who answered pings and stops is dead', async (t) => {
+  const clock = new VirtualClock();
+  const { tcp, refused } = await open(t, '127.4.63.1', { clock });
+  const [ends, silent] = [await listener(t, '127.4.63.2'), await listener(t, '127.4.63.3')];
+  tcp.send(theirRequest('OPTIONS'), tcpAt('127.4.63.2'));
+  tcp.send(theirRequest('OPTIONS'), tcpAt('127.4.63.3'));
+  await until(() => ends[0]?.text !== undefined && ends[0].text !== '' && silent[0]?.text !== '');
+  const [end, mute] = [ends[0], silent[0]];
+  for (const each of [end, mute]) {
+    each?.socket.write('SIP/2.0 200 OK\r\n\r\n');
+    if (each) {
+      each.text = '';
+    }
+  }
+  await sleep(20);
+  clock.advance(25_000);
+  await until(() => end?.text === '\r\n\r\n' && mute?.text === '\r\n\r\n');
+  end?.socket.write('\r\n');
+  await sleep(20);
+  if (end) {
+    end.text = '';
+  }
+  clock.advance(15_000);
+  await sleep(20);
+  t.equal(tcp.connections, 2, 'who never answered a ping may not know what it is');
+  clock.advance(10_000);
+  await until(() => end?.text === '\r\n\r\n');
+  clock.advance(15_000);
+  await until(() => end?.closed === true);
+  await until(() => refused.length === 1);
+  t.same(refused, [tcpAt('127.4.63.2')]);
+  t.same(tcp.stats().closed, { 'no pong': 1 });
+  tcp.send(theirRequest('OPTIONS'), tcpAt('127.4.63.3'));
+  await until(() => silent.length === 2, 'a request does not trust a connection that answered no ping');
 });
 
 t.test('a filter drops and delays messages, both ways', async (t) => {
