@@ -24,7 +24,7 @@ export interface EngineSettings {
 }
 
 /** The embedded engine could not be started. The message says what is wrong and what to do. */
-export class EngineStartError extends Error {
+class EngineStartError extends Error {
   override readonly name = 'EngineStartError';
 }
 

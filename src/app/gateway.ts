@@ -13,7 +13,7 @@ import { Prober } from './prober.js';
 const CONNECT_WITHIN_MS = 5_000;
 
 /** The gateway could not be started. The message says what is wrong and what to do. */
-export class StartError extends Error {
+class StartError extends Error {
   override readonly name = 'StartError';
 }
 

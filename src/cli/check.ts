@@ -1,16 +1,24 @@
 import { Command } from 'commander';
 import type { LoadResult } from '../config/load.js';
 import type { ServiceSummary, Summary } from '../config/summary.js';
+import { explained } from './conventions.js';
 
 /** `noodroute check FILE`: everything that is wrong with a site file, or what it amounts to. */
 export function checkCommand(): Command {
-  return new Command('check')
-    .description('Check a site file with its dial plan and inventory; exit 1 when something is wrong.')
+  const command = new Command('check')
+    .description('Check a site file with its dial plan and inventory, and say what it amounts to.')
     .argument('<file>', 'site file')
     .option('--json', 'print one JSON object instead of text')
     .action(async (file: string, options: { readonly json?: boolean }) => {
       await check(file, options.json === true);
     });
+  return explained(command, {
+    examples: [
+      ['noodroute check site.yaml', 'all errors at once, with file:line:column'],
+      ['noodroute check --json site.yaml', 'for programs'],
+    ],
+    fails: 'something in the files is wrong',
+  });
 }
 
 /** The loader is fetched only here, so that other commands start without its libraries. */

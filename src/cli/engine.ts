@@ -2,8 +2,9 @@ import { createInterface } from 'node:readline';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { messageOf } from '../domain/errors.js';
 import type { Contact } from '../engine/agent/agent.js';
-import { startEngine, type Engine } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { parseUri } from '../sip/uri.js';
+import { explained } from './conventions.js';
 
 interface EngineCommandOptions {
   readonly admin: { readonly host: string; readonly port: number };
@@ -16,7 +17,7 @@ const SECRET_VARIABLE = 'NOODROUTE_ENGINE_SECRET';
 
 /** `noodroute engine`: the embedded SIP engine as a process of its own. */
 export function engineCommand(): Command {
-  return new Command('engine')
+  const command = new Command('engine')
     .description(
       'Run the embedded SIP engine alone: SIP on one side, drachtio wire protocol for applications on the other.',
     )
@@ -36,6 +37,10 @@ export function engineCommand(): Command {
     .action(async (options: EngineCommandOptions) => {
       await run(options);
     });
+  return explained(command, {
+    examples: [['noodroute engine --admin 127.0.0.1:9022 --contact sip:127.0.0.1:5060', 'prints {"ready":true}']],
+    fails: 'it cannot start: no secret, or a port is taken',
+  });
 }
 
 async function run(options: EngineCommandOptions): Promise<void> {
@@ -45,6 +50,7 @@ async function run(options: EngineCommandOptions): Promise<void> {
   }
   process.on('uncaughtException', report);
   process.on('unhandledRejection', report);
+  const { startEngine } = await import('../engine/engine.js');
   const { contact: contacts, admin: control, tryingAfter } = options;
   const engine = await startEngine({ contacts, control, secret, tryingAfter }).catch((error: unknown) =>
     fail(whyNot(error)),

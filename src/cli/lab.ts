@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../domain/errors.js';
 import { FAULT_TERMS, FaultError, parseFault, printFault } from '../lab/faults.js';
 import type { LabAddress, LabPlan, SipPlan } from '../lab/plan.js';
+import { explained, type Explanation } from './conventions.js';
+import { packaged } from './packaged.js';
 
 const CONTROL: LabAddress = { address: '127.0.0.1', port: 8081 };
 const LAB_FILE = join('config', 'lab.yaml');
@@ -14,6 +15,34 @@ const SPEECH_FILE = join('config', 'lab', 'speech.wav');
 const PROGRESS_AFTER_MS = 2_000;
 const MOST_CALLS = 10_000;
 const PARENT_EVERY_MS = 500;
+
+const NO_LAB = 'no lab answers at --control';
+
+const FAULT_HELP: Explanation = {
+  examples: [
+    ['noodroute lab fault kpn blackhole', 'nothing comes back from any trunk of KPN'],
+    ['noodroute lab fault kpn reject --trunk kpn-a', '503 on one trunk'],
+    ['noodroute lab fault kpn clear', 'KPN is back'],
+  ],
+  fails: `${NO_LAB}, or it has no such carrier or trunk`,
+};
+
+const CALL_HELP: Explanation = {
+  examples: [
+    ['noodroute lab call 112', 'one call of 2 s'],
+    ['noodroute lab call 0900-8844 --count 20 --rate 5', '20 calls, 5 each second'],
+    ['noodroute lab call 112 --json', 'for programs'],
+  ],
+  fails: `a call was not answered, or ${NO_LAB}`,
+};
+
+const STATE_HELP: Explanation = {
+  examples: [
+    ['noodroute lab state', 'what each carrier and answering point counted'],
+    ['noodroute lab state --json', 'for programs'],
+  ],
+  fails: NO_LAB,
+};
 
 /** `noodroute lab`: the gateway with simulated carriers and answering points, and orders to a lab that runs. */
 export function labCommand(): Command {
@@ -30,11 +59,19 @@ export function labCommand(): Command {
     const { serveLab } = await import('../lab/worker.js');
     serveLab();
   });
-  return lab
-    .addCommand(faultCommand())
-    .addCommand(callCommand())
-    .addCommand(stateCommand())
+  lab
+    .addCommand(explained(faultCommand(), FAULT_HELP))
+    .addCommand(explained(callCommand(), CALL_HELP))
+    .addCommand(explained(stateCommand(), STATE_HELP))
     .addCommand(worker, { hidden: true });
+  return explained(lab, {
+    examples: [
+      ['noodroute lab', 'ends with Ctrl-C'],
+      ['noodroute lab call 112', 'in a second terminal: a call'],
+      ['noodroute lab fault kpn blackhole', 'a carrier disappears'],
+    ],
+    fails: 'it cannot start: the site file is wrong, or a port is taken',
+  });
 }
 
 function controlOption(): Option {
@@ -68,7 +105,7 @@ interface CallOptions {
 
 function callCommand(): Command {
   return new Command('call')
-    .description('Call a service as a SIP phone does; exit 1 when a call is not answered.')
+    .description('Call a service as a SIP phone does, and say what became of it.')
     .argument('<service>', '112, 0900-8844, another number, or a URI such as urn:service:sos')
     .option('--count <n>', 'calls', numberFrom(1, MOST_CALLS), 1)
     .option('--rate <n>', 'calls per second', numberFrom(0.01, 100), 1)
@@ -300,15 +337,6 @@ function orStop<T>(make: () => T): T {
 /** The file as given, or where it is not there, the one that came with the program. */
 function labFile(file: string): string {
   return file === LAB_FILE && !existsSync(file) ? packaged(LAB_FILE) : file;
-}
-
-/** A file that came with the program: in the folder with package.json. */
-function packaged(file: string): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) {
-    folder = dirname(folder);
-  }
-  return join(folder, file);
 }
 
 function loopbackAddress(text: string): LabAddress {

@@ -1,31 +1,34 @@
-import { messageOf } from '../domain/errors.js';
 import { Command } from 'commander';
-import { createLog } from '../adapters/log/pino.js';
-import { EngineStartError } from '../app/engine-process.js';
-import { Gateway, StartError } from '../app/gateway.js';
 import type { Config } from '../config/config.js';
-import { loadConfig } from '../config/load.js';
-import { formatProblem } from '../config/problem.js';
+import { messageOf } from '../domain/errors.js';
+import { explained } from './conventions.js';
 
 /** `noodroute run FILE`: the gateway, for real. */
 export function runCommand(): Command {
-  return new Command('run')
+  const command = new Command('run')
     .description('Start the gateway (and the embedded SIP engine, unless the site uses drachtio-server).')
     .argument('<file>', 'site file')
     .action(async (file: string) => {
-      await run(loaded(file, false));
+      await run(await loaded(file, false));
     });
+  return explained(command, {
+    examples: [
+      ['noodroute run site.yaml', 'prints {"ready":true} once calls are accepted; ends with SIGTERM or Ctrl-C'],
+    ],
+    fails: 'it cannot start: the site file is wrong, or a port is taken',
+  });
 }
 
 /** The gateway of the lab: the same, but lab endpoints are allowed. Started by `noodroute lab`. */
 export function labGatewayCommand(): Command {
   return new Command('lab-gateway').argument('<file>', 'site file').action(async (file: string) => {
     process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-    await run(loaded(file, true));
+    await run(await loaded(file, true));
   });
 }
 
-function loaded(file: string, lab: boolean): Config {
+async function loaded(file: string, lab: boolean): Promise<Config> {
+  const { loadConfig, formatProblem } = await import('../config/load.js');
   const result = loadConfig(file);
   if (!result.ok) {
     return fail(result.problems.map(formatProblem).join('\n'));
@@ -37,6 +40,8 @@ function loaded(file: string, lab: boolean): Config {
 }
 
 async function run(config: Config): Promise<void> {
+  const { createLog } = await import('../adapters/log/pino.js');
+  const { Gateway } = await import('../app/gateway.js');
   const log = createLog(config.log.level);
   const gateway = new Gateway(config, log);
   process.on('uncaughtException', (error) => {
@@ -52,9 +57,7 @@ async function run(config: Config): Promise<void> {
   }
   await gateway.start().catch(async (error: unknown) => {
     await gateway.stop();
-    return error instanceof StartError || error instanceof EngineStartError
-      ? fail(error.message)
-      : fail(messageOf(error));
+    return fail(messageOf(error));
   });
   process.stdout.write('{"ready":true}\n');
 }
