@@ -27,13 +27,13 @@ function rootOf(command: Command): Command {
 /** What can be typed for an argument or an option's value, by its name in the help. The names are those of the lab. */
 async function wordsByName(): Promise<ReadonlyMap<string, readonly string[]>> {
   const { loadConfig } = await import('../config/load.js');
-  const { FAULTS } = await import('../lab/faults.js');
+  const { FAULT_TERMS } = await import('../lab/faults.js');
   const result = loadConfig(packaged('config/lab.yaml'));
   const network = result.ok ? result.config.network : undefined;
   return new Map<string, readonly string[]>([
     ['carrier', [...(network?.carriers.keys() ?? [])]],
     ['trunk', [...(network?.trunks.keys() ?? [])]],
     ['service', [...(network?.services.keys() ?? [])]],
-    ['fault', FAULTS],
+    ['fault', FAULT_TERMS.map(([term]) => term.replace(/\[.*$/, ''))],
   ]);
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.js';
 import { messageOf } from '../domain/errors.js';
-import { FAULT_TERMS, FaultError, parseFault, printFault } from '../lab/faults.js';
+import { FAULT_TERMS, parseFault, printFault } from '../lab/faults.js';
 import type { LabAddress, LabPlan, SipPlan } from '../lab/plan.js';
 import { explained, type Explanation } from './conventions.js';
 import { packaged } from './packaged.js';
@@ -89,8 +89,9 @@ function faultCommand(): Command {
     .option('--service <id>', 'only calls to this service')
     .addOption(controlOption())
     .addHelpText('after', () => `\nFaults:\n${faultHelp()}`)
-    .action(async (carrier: string, fault: readonly string[], options: FaultOptions) => {
-      await orFail(async () => setFault(carrier, fault.join(' '), options));
+    .action(async (carrier: string, words: readonly string[], options: FaultOptions, command: Command) => {
+      const fault = readFault(words.join(' '), command);
+      await orFail(async () => setFault(carrier, fault, options));
     });
 }
 
@@ -144,19 +145,23 @@ function faultHelp(): string {
   return FAULT_TERMS.map(([term, what]) => `  ${term.padEnd(width)}  ${what}`).join('\n');
 }
 
-async function setFault(carrier: string, text: string, { trunk, service, control }: FaultOptions): Promise<void> {
-  const { LabClientError, setLabFault } = await import('../lab/client.js');
+/** The fault as it is written; one that makes no sense ends the program as a wrong command line does. */
+function readFault(text: string, command: Command): string {
   try {
-    const fault = printFault(parseFault(text));
-    await setLabFault(control, carrier, fault, {
-      ...(trunk === undefined ? {} : { trunk }),
-      ...(service === undefined ? {} : { service }),
-    });
-    const where = `${trunk ?? carrier}${service === undefined ? '' : ` for ${service}`}`;
-    print(`${where}: ${fault === 'clear' ? 'no fault' : fault}`);
+    return printFault(parseFault(text));
   } catch (error) {
-    throw error instanceof FaultError ? new LabClientError(error.message) : error;
+    return command.error(`error: ${messageOf(error)}`);
   }
+}
+
+async function setFault(carrier: string, fault: string, { trunk, service, control }: FaultOptions): Promise<void> {
+  const { setLabFault } = await import('../lab/client.js');
+  await setLabFault(control, carrier, fault, {
+    ...(trunk === undefined ? {} : { trunk }),
+    ...(service === undefined ? {} : { service }),
+  });
+  const where = `${trunk ?? carrier}${service === undefined ? '' : ` for ${service}`}`;
+  print(`${where}: ${fault === 'clear' ? 'no fault' : fault}`);
 }
 
 async function call(service: string, options: CallOptions): Promise<void> {

@@ -94,6 +94,10 @@ t.test('2: the command line makes no sense, and what it should be', async (t) =>
       ['lab', 'call', '112', '--count', '0'],
       /'--count <n>' argument '0' is invalid. expected a number from 1 to 10000/,
     ],
+    [
+      ['lab', 'fault', 'kpn', 'blakhole'],
+      /blakhole is no fault, expected one or more of blackhole, .*\n\(noodroute lab fault --help/,
+    ],
     [['check'], /missing required argument 'file'/],
     [['check', 'a', 'b'], /too many arguments/],
     [['completion', 'fish'], /Allowed choices are bash/],
