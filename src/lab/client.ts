@@ -3,7 +3,7 @@ import type { LabAddress } from './plan.js';
 import type { LabState } from './state.js';
 
 /** The lab did not do what was asked. The message is one line for the user. */
-export class LabClientError extends Error {
+class LabClientError extends Error {
   override readonly name = 'LabClientError';
 }
 

@@ -385,8 +385,8 @@ t.test('the lab as it is started by npm start, on other addresses', async (t) =>
   await t.test('orders that make no sense, and a second lab on the same addresses', async (t) => {
     t.match(await noodroute('lab', 'fault', 'nobody', 'lie', ...control), { code: 1, err: /no carrier nobody/ });
     t.match(await noodroute('lab', 'fault', 'refuse', 'nonsense', ...control), {
-      code: 1,
-      err: /^nonsense is no fault, expected one or more of blackhole, refuse/,
+      code: 2,
+      err: /^error: nonsense is no fault, expected one or more of blackhole, refuse/,
     });
     t.match(await noodroute('lab', 'state', '--control', `${HOST}:8999`), { code: 1, err: /no lab runs on 127.7.0.1/ });
     const second = await noodroute('lab', '--config', site.file, '--control', `${HOST}:8083`);
