@@ -113,6 +113,7 @@ export class Gateway {
       stats: async () => ({
         openCalls: this.#desk.openCalls,
         dialogs: this.#server.dialogs,
+        channels: this.#keeper.channels(),
         engine: await this.#engine?.stats(),
       }),
       recent: (type) => journal.recent(type),

@@ -1,11 +1,12 @@
 import { aside } from '../calls/aside.js';
 import type { Attempt } from '../calls/call.js';
+import { type Channel, Channels } from '../calls/channels.js';
 import type { Dispatcher } from '../calls/desk.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js';
 import type { ServiceId, TrunkId } from '../domain/ids.js';
-import type { Ingress, Network, Service } from '../domain/network.js';
-import { between, type Instant, ms, type Milliseconds } from '../domain/time.js';
+import type { Ingress, Network, Service, Trunk } from '../domain/network.js';
+import { between, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
@@ -19,6 +20,13 @@ import { ingressTable, type IngressTable } from './ingress-table.js';
 /** Time alone may bring a trunk back; the book is asked at least so often. */
 const TICK_AT_LEAST_EVERY = ms(1_000);
 
+/** How many channels of a trunk are in use, and how many it has. */
+interface ChannelCount {
+  readonly trunk: TrunkId;
+  readonly used: number;
+  readonly total: number;
+}
+
 /** Keeps the book of health, and the plans that follow from it; tells those who wait when a trunk is gone. */
 export class HealthKeeper implements Dispatcher {
   readonly #network: Network;
@@ -27,9 +35,9 @@ export class HealthKeeper implements Dispatcher {
   readonly #log: Log;
   readonly #server: Pick<SipServer, 'reportsTrying'>;
   readonly #firstAnswers = new FirstAnswers();
+  readonly #channels: Channels;
   readonly #book: HealthBook;
   readonly #ingresses: IngressTable;
-  readonly #released = new Map<TrunkId, Instant>();
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
   #plans: Plans;
   #turn = 0;
@@ -41,6 +49,7 @@ export class HealthKeeper implements Dispatcher {
     this.#clock = clock;
     this.#journal = journal;
     this.#log = log;
+    this.#channels = new Channels(clock);
     this.#book = new HealthBook(network, clock.now());
     this.#ingresses = ingressTable(network.ingresses);
     this.#plans = buildPlans(network, this.#book.view());
@@ -60,8 +69,17 @@ export class HealthKeeper implements Dispatcher {
     this.#timer?.cancel();
   }
 
-  snapshot(): HealthSnapshot {
-    return this.#book.snapshot(this.#clock.now());
+  snapshot(): HealthSnapshot & { readonly channels: readonly ChannelCount[] } {
+    return { ...this.#book.snapshot(this.#clock.now()), channels: this.channels() };
+  }
+
+  /** How many channels of each trunk are in use, of how many. */
+  channels(): readonly ChannelCount[] {
+    return [...this.#network.trunks.values()].map(({ id, channels }) => ({
+      trunk: id,
+      used: this.#channels.used(id),
+      total: channels,
+    }));
   }
 
   service(id: Service['id']): Service | undefined {
@@ -70,9 +88,10 @@ export class HealthKeeper implements Dispatcher {
 
   plan(service: Service): readonly PlannedAttempt[] {
     const now = this.#clock.now();
+    const hasRoom = (trunk: Trunk): boolean => this.hasRoom(trunk);
     const canaryAllowed = (trunk: TrunkId): boolean => this.#book.admitsCanary(trunk, service.id, now);
     this.#turn += 1;
-    const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed });
+    const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed, hasRoom });
     return this.#server.reportsTrying ? attempts : attempts.map((attempt) => this.#withoutTrying(attempt));
   }
 
@@ -100,6 +119,14 @@ export class HealthKeeper implements Dispatcher {
     );
   }
 
+  hasRoom({ id, channels }: Trunk): boolean {
+    return this.#channels.used(id) < channels;
+  }
+
+  takeChannel({ id }: Trunk): Channel {
+    return this.#channels.take(id);
+  }
+
   attemptStarted(attempt: Attempt, service: Service): void {
     if (attempt.planned.role === 'canary') {
       this.#book.canaryStarted(attempt.planned.trunk.id, service.id, this.#clock.now());
@@ -113,13 +140,8 @@ export class HealthKeeper implements Dispatcher {
     this.record(attempt.planned.trunk.id, { type: 'attempt', service: service.id, outcome });
   }
 
-  attemptEnded(attempt: Attempt): void {
-    this.#released.set(attempt.planned.trunk.id, this.#clock.now());
-  }
-
   sinceRelease(trunk: TrunkId): Milliseconds | undefined {
-    const at = this.#released.get(trunk);
-    return at === undefined ? undefined : between(at, this.#clock.now());
+    return this.#channels.sinceRelease(trunk);
   }
 
   /** Takes a piece of evidence, and acts on what it changes. */

@@ -1,7 +1,7 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
 import { id, type AttemptId, type CallId, type ServiceId, type TrunkId } from '../domain/ids.js';
-import type { Ingress, Service } from '../domain/network.js';
+import type { Ingress, Service, Trunk } from '../domain/network.js';
 import type { Milliseconds } from '../domain/time.js';
 import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
@@ -10,6 +10,7 @@ import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } 
 import type { Header } from '../sip/message.js';
 import { aside } from './aside.js';
 import type { Attempt } from './call.js';
+import type { Channel } from './channels.js';
 import { Door } from './door.js';
 import { refusalOf } from './limits.js';
 import { LoopWatch } from './loops.js';
@@ -33,11 +34,14 @@ export interface Dispatcher {
   ingressOf(source: Source): Ingress | undefined;
   /** Whether calls of an ingress can be served: every service has a route, and, where the ingress wilts, a trunk is alive. */
   canServe(ingress: Ingress): boolean;
+  /** Whether a channel of the trunk is free for the service. */
+  hasRoom(trunk: Trunk, service: Service): boolean;
+  /** A leg starts on the trunk. */
+  takeChannel(trunk: Trunk): Channel;
   attemptStarted(attempt: Attempt, service: Service): void;
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void;
   /** How long ago a call on the trunk ended, as far as it is known. */
   sinceRelease(trunk: TrunkId): Milliseconds | undefined;
-  attemptEnded(attempt: Attempt, service: Service): void;
 }
 
 /** What the desk needs. */
@@ -196,6 +200,8 @@ export class Desk {
       fraction: () => random.fraction(),
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
       sinceRelease: (trunk) => dispatcher.sinceRelease(trunk),
+      hasRoom: (trunk, service) => dispatcher.hasRoom(trunk, service),
+      takeChannel: (trunk) => dispatcher.takeChannel(trunk),
       evidence: (attempt, service, outcome) => {
         aside(log, 'the book of health', () => {
           dispatcher.evidence(attempt, service, outcome);
@@ -204,11 +210,6 @@ export class Desk {
       attemptStarted: (attempt, session, invite) => {
         aside(log, 'counting an attempt', () => {
           this.#attemptStarted(attempt, session, invite);
-        });
-      },
-      attemptEnded: (attempt, service) => {
-        aside(log, 'counting an attempt', () => {
-          dispatcher.attemptEnded(attempt, service);
         });
       },
       searched: (session) => {

@@ -2,7 +2,7 @@ import { messageOf } from '../domain/errors.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
 import type { AttemptId, CallId, IngressId, TrunkId } from '../domain/ids.js';
-import type { Service } from '../domain/network.js';
+import type { Service, Trunk } from '../domain/network.js';
 import { ms, type Milliseconds } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { finalForCaller, type FailedAttempt } from '../failure/final.js';
@@ -27,11 +27,12 @@ import type { Header } from '../sip/message.js';
 import { parseReasons, printReason } from '../sip/reason.js';
 import { answerTo, ringing } from './answer.js';
 import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
+import type { Channel } from './channels.js';
 import { inviteFor } from './outgoing.js';
 import { bytesOf } from './plain.js';
 import { isTrustedProgress } from './progress.js';
 import { hasSdp } from '../sip/sdp-in-body.js';
-import { isOpen, newCall, transition } from './transition.js';
+import { newCall, transition } from './transition.js';
 import { Tie } from './tie.js';
 
 /** The caller hears ringing at the latest so long after the INVITE (P20). */
@@ -42,6 +43,8 @@ const RING_AGAIN = ms(50_000);
 const RINGING_USUALLY = ms(12_000);
 /** How long late attempts may still be answered when nothing is left to start. */
 const LAST_CHANCE = ms(4_000);
+/** 64*T1 until a late provisional gets its CANCEL, and as long again until that is answered; and some room. */
+const LEG_OVER_WITHIN = ms(70_000);
 
 /** What a call needs from the gateway. */
 export interface SessionPorts {
@@ -55,11 +58,14 @@ export interface SessionPorts {
   readonly nextAttemptId: () => AttemptId;
   /** How long ago a call on the trunk ended, as far as it is known. */
   readonly sinceRelease: (trunk: TrunkId) => Milliseconds | undefined;
+  /** Whether a channel of the trunk is free for the service. */
+  readonly hasRoom: (trunk: Trunk, service: Service) => boolean;
+  /** A leg starts on the trunk: it holds the channel until it frees it. */
+  readonly takeChannel: (trunk: Trunk) => Channel;
   /** What an attempt said about its trunk. */
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
   /** An attempt leaves now, with this INVITE. */
   readonly attemptStarted: (attempt: Attempt, session: CallSession, invite: InviteRequest) => void;
-  readonly attemptEnded: (attempt: Attempt, service: Service) => void;
   /** The search has ended: an answer, a failure or a caller who hung up. Called once. */
   readonly searched: (session: CallSession) => void;
   /** Every leg of the call is gone. Called once, after `searched`. */
@@ -75,10 +81,11 @@ export interface CallSubject {
   readonly plan: readonly PlannedAttempt[];
 }
 
-/** The legs of an attempt. */
+/** The leg of an attempt, and what it holds. */
 interface Leg {
   readonly leg: CalleeLeg;
   readonly sent: SentMessage;
+  readonly channel: Channel;
   ringing?: ReceivedResponse;
   answer?: { readonly response: ReceivedResponse; readonly dialog: Dialog };
 }
@@ -149,24 +156,17 @@ export class CallSession {
 
   #step(event: CallEvent): void {
     const before = this.#call;
-    const { call, commands } = transition(before, event, this.#ports.clock.now(), this.#ports.nextAttemptId);
+    const { call, commands } = transition(before, event, this.#ports.clock.now(), {
+      attemptId: this.#ports.nextAttemptId,
+      hasRoom: (trunk) => this.#ports.hasRoom(trunk, this.subject.service),
+    });
     this.#call = call;
     for (const command of commands) {
       this.#carryOut(command);
     }
-    this.#reportEnded(before, call);
     if (call.phase.phase === 'connected' && before.phase.phase !== 'connected') {
       this.#clearTimers();
       this.#reportSearched();
-    }
-  }
-
-  #reportEnded(before: CallState, now: CallState): void {
-    for (const attempt of now.attempts) {
-      const was = before.attempts.find((each) => each.id === attempt.id);
-      if (!isOpen(attempt) && (was === undefined || isOpen(was)) && attempt.state.phase !== 'answered') {
-        this.#ports.attemptEnded(attempt, this.subject.service);
-      }
     }
   }
 
@@ -175,7 +175,7 @@ export class CallSession {
       case 'start-attempt':
         return this.#startAttempt(command.attempt);
       case 'give-up':
-        return this.#legs.get(command.attempt)?.leg.cancel(command.reasons);
+        return this.#giveUp(command.attempt, command.reasons);
       case 'release-callee':
         return this.#releaseCallee(command.attempt, command.reasons);
       case 'ring-caller':
@@ -202,9 +202,10 @@ export class CallSession {
     const { service, callId } = this.subject;
     const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
     this.#ports.attemptStarted(attempt, this, invite);
-    const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt));
+    const channel = this.#ports.takeChannel(attempt.planned.trunk);
+    const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt, channel));
     const sent: SentMessage = { transport: invite.nextHop.transport, bytes: bytesOf(invite) };
-    this.#legs.set(attempt.id, { leg, sent });
+    this.#legs.set(attempt.id, { leg, channel, sent });
     this.#armDeadlines(attempt, sent);
   }
 
@@ -220,18 +221,25 @@ export class CallSession {
     }
   }
 
-  #calleeEvents(attempt: Attempt): CalleeEvents {
+  #calleeEvents(attempt: Attempt, channel: Channel): CalleeEvents {
     const { id } = attempt;
     return {
+      over: () => {
+        channel.free();
+      },
       progressed: (response) => {
         const trusted = isTrustedProgress(response, attempt.planned.trunk);
         const leg = this.#legs.get(id);
         if (leg !== undefined && trusted) {
           leg.ringing = response;
         }
+        if (response.status > 100) {
+          channel.seized();
+        }
         this.#dispatch({ type: 'responded', attempt: id, status: response.status, trusted });
       },
       answered: (response, dialog) => {
+        channel.seized();
         const leg = this.#legs.get(id);
         if (leg !== undefined) {
           leg.answer = { response, dialog };
@@ -340,10 +348,17 @@ export class CallSession {
     this.subject.incoming.reject({ status: answer.status, headers });
   }
 
+  #giveUp(id: AttemptId, reasons: readonly string[]): void {
+    const leg = this.#legs.get(id);
+    leg?.leg.cancel(reasons);
+    leg?.channel.freeWithin(LEG_OVER_WITHIN);
+  }
+
   #releaseCallee(id: AttemptId, reasons: readonly string[]): void {
     const leg = this.#legs.get(id);
     leg?.leg.acknowledge();
     leg?.answer?.dialog.release(reasons);
+    leg?.channel.freeWithin(LEG_OVER_WITHIN);
   }
 
   #reportEvidence(id: AttemptId, outcome: AttemptOutcome): void {

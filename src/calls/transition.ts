@@ -1,6 +1,6 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptId } from '../domain/ids.js';
-import type { ServiceClass } from '../domain/network.js';
+import type { ServiceClass, Trunk } from '../domain/network.js';
 import type { Instant } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { isLarge, judge, type SentMessage } from '../failure/verdict.js';
@@ -14,6 +14,14 @@ import { reasonsFor } from './reasons.js';
  */
 export function newCall(serviceClass: ServiceClass, plan: readonly PlannedAttempt[], now: Instant): CallState {
   return { class: serviceClass, startedAt: now, phase: { phase: 'searching' }, attempts: [], remaining: plan };
+}
+
+/** What the machine asks while it works in an event. Answered at once, and without any effect on the call. */
+export interface Surroundings {
+  /** A fresh id for each attempt that starts. */
+  readonly attemptId: () => AttemptId;
+  /** Whether a channel of the trunk is free for this call. */
+  readonly hasRoom: (trunk: Trunk) => boolean;
 }
 
 /** Whether the attempt may still be answered. */
@@ -53,11 +61,9 @@ function lateState({ phase }: Waiting): Waiting {
  * The one transition of the call machine (DESIGN 4.2 to 4.4 and 4.8). Pure: what it asks for is in `commands`.
  *
  * An event that no longer matters (a deadline of a finished attempt, a response after the end) leaves the state as it is.
- *
- * @param attemptId gives a fresh id for each attempt that starts.
  */
-export function transition(call: CallState, event: CallEvent, now: Instant, attemptId: () => AttemptId): Step {
-  const draft = new Draft(call, now, attemptId);
+export function transition(call: CallState, event: CallEvent, now: Instant, around: Surroundings): Step {
+  const draft = new Draft(call, now, around);
   apply(draft, event);
   if (draft.call.phase.phase === 'searching') {
     continueSearch(draft);
@@ -70,12 +76,12 @@ class Draft {
   readonly commands: CallCommand[] = [];
   call: CallState;
   readonly now: Instant;
-  readonly #attemptId: () => AttemptId;
+  readonly around: Surroundings;
 
-  constructor(call: CallState, now: Instant, attemptId: () => AttemptId) {
+  constructor(call: CallState, now: Instant, around: Surroundings) {
     this.call = call;
     this.now = now;
-    this.#attemptId = attemptId;
+    this.around = around;
   }
 
   ask(command: CallCommand): void {
@@ -98,7 +104,7 @@ class Draft {
 
   start(planned: PlannedAttempt, variant: Variant, minSe?: number): void {
     const attempt: Attempt = {
-      id: this.#attemptId(),
+      id: this.around.attemptId(),
       planned,
       variant,
       ...(minSe === undefined ? {} : { minSe }),
@@ -403,12 +409,12 @@ function end(draft: Draft, outcome: 'answered' | 'failed' | 'cancelled'): void {
 function continueSearch(draft: Draft): void {
   cancelOvertaken(draft);
   const live = draft.call.attempts.some((attempt) => isOpen(attempt) && !isLate(attempt));
-  const [next, ...rest] = draft.call.remaining;
   if (live) {
     return;
   }
+  const next = nextToTry(draft);
   if (next !== undefined) {
-    draft.set({ remaining: rest });
+    draft.set({ remaining: draft.call.remaining.filter((planned) => planned !== next) });
     draft.start(next, draft.call.keepPlain === true ? 'plain' : 'as-sent');
   } else if (!draft.call.attempts.some(isOpen)) {
     draft.ask({ do: 'reject-caller' });
@@ -417,6 +423,11 @@ function continueSearch(draft: Draft): void {
     draft.set({ lastChanceAt: draft.now });
     draft.ask({ do: 'arm-last-chance' });
   }
+}
+
+/** The first that has a channel free. A full trunk comes last, and is tried all the same: our count may be wrong. */
+function nextToTry({ call, around }: Draft): PlannedAttempt | undefined {
+  return call.remaining.find(({ trunk }) => around.hasRoom(trunk)) ?? call.remaining[0];
 }
 
 /** An attempt that is late is cancelled once another has trusted progress (DESIGN 4.4). */

@@ -112,7 +112,7 @@ export interface IncomingCall {
   answer(response: OutgoingResponse, other?: Dialog): Promise<Dialog>;
 }
 
-/** What an outgoing INVITE reports. After `failed` or `ended` nothing comes. */
+/** What an outgoing INVITE reports. After `failed` or `ended` only `over` comes. */
 export interface CalleeEvents extends DialogEvents {
   /** 100 to 199. On servers that keep 100 to themselves only 101 to 199. */
   progressed(response: ReceivedResponse): void;
@@ -122,6 +122,11 @@ export interface CalleeEvents extends DialogEvents {
    */
   answered(response: ReceivedResponse, dialog: Dialog): void;
   failed(failure: InviteFailure): void;
+  /**
+   * The leg holds nothing at the far end any more: it failed; or it was given up, and the final response or the end of the
+   * transaction came; or its dialog ended, on our side with the answer to the BYE; or the SIP server lost it. Called once.
+   */
+  over(): void;
 }
 
 /** What to send to a trunk. */
@@ -170,6 +175,7 @@ export interface SipServer {
   readonly connected: boolean;
   /** Whether 100 Trying reaches us, so that "nothing came back" and "100, then nothing" can be told apart. */
   readonly reportsTrying: boolean;
+  /** Never throws: what cannot be sent is reported as failed. Nothing is reported before it returns. */
   invite(request: InviteRequest, events: CalleeEvents): CalleeLeg;
   /** Sends one OPTIONS and waits at most `timeout` for any response. */
   probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer>;

@@ -1,7 +1,7 @@
 import type { AttemptRole, PlannedAttempt } from '../domain/attempt.js';
 import type { HealthView } from '../domain/health.js';
 import type { ServiceId, TrunkId } from '../domain/ids.js';
-import type { Network } from '../domain/network.js';
+import type { Network, Trunk } from '../domain/network.js';
 import { type Candidate, candidatesFor } from './candidates.js';
 import { canaryDeadlines, coldDeadlines } from './deadlines.js';
 import { ledBy, pairedFirst, tiersOf, turned } from './order.js';
@@ -10,7 +10,7 @@ type AttemptList = readonly PlannedAttempt[];
 
 /** A trunk that may be led by a canary, and the plan that does so, per turn. */
 interface CanaryLists {
-  readonly trunk: TrunkId;
+  readonly trunk: Trunk;
   readonly lists: readonly AttemptList[];
 }
 
@@ -32,8 +32,8 @@ export interface PlanOptions {
   readonly turn: number;
   /** Whether this call may go over the returning trunk first, as proof. None by default. */
   readonly canaryAllowed?: (trunk: TrunkId) => boolean;
-  /** Whether a channel is free. Trunks without one go last, in their order: our count may be wrong. */
-  readonly hasRoom?: (trunk: TrunkId) => boolean;
+  /** Whether a channel is free. Trunks without one go last, in their order: our count may be wrong. Never a canary. */
+  readonly hasRoom?: (trunk: Trunk) => boolean;
 }
 
 /** Above this number of turns the sharing is even enough. */
@@ -72,15 +72,20 @@ function atTurn(lists: readonly AttemptList[], turn: number): AttemptList {
   return lists[Math.abs(Math.trunc(turn)) % lists.length] ?? [];
 }
 
-function canaryLists({ canaries }: ServicePlans, { canaryAllowed }: PlanOptions): readonly AttemptList[] | undefined {
-  return canaryAllowed === undefined ? undefined : canaries.find(({ trunk }) => canaryAllowed(trunk))?.lists;
+function canaryLists({ canaries }: ServicePlans, options: PlanOptions): readonly AttemptList[] | undefined {
+  const { canaryAllowed, hasRoom } = options;
+  if (canaryAllowed === undefined) {
+    return undefined;
+  }
+  const leads = ({ trunk }: CanaryLists): boolean => (hasRoom?.(trunk) ?? true) && canaryAllowed(trunk.id);
+  return canaries.find(leads)?.lists;
 }
 
-function roomFirst(list: AttemptList, hasRoom: (trunk: TrunkId) => boolean): AttemptList {
-  if (list.every(({ trunk }) => hasRoom(trunk.id))) {
+function roomFirst(list: AttemptList, hasRoom: (trunk: Trunk) => boolean): AttemptList {
+  if (list.every(({ trunk }) => hasRoom(trunk))) {
     return list;
   }
-  return [...list.filter(({ trunk }) => hasRoom(trunk.id)), ...list.filter(({ trunk }) => !hasRoom(trunk.id))];
+  return [...list.filter(({ trunk }) => hasRoom(trunk)), ...list.filter(({ trunk }) => !hasRoom(trunk))];
 }
 
 function servicePlans(all: readonly Candidate[]): ServicePlans {
@@ -103,7 +108,7 @@ function servicePlans(all: readonly Candidate[]): ServicePlans {
     isPanic: false,
     lists: orders.map((order) => pairedFirst(order, heads).map((candidate) => attempt(candidate, 'normal'))),
     canaries: canaryCandidates(enabled).map((canary) => ({
-      trunk: canary.trunk.id,
+      trunk: canary.trunk,
       lists: orders.map((order) => withCanary(canary, order, heads)),
     })),
   };

@@ -84,6 +84,11 @@ export class FakeControl {
     this.#send(`${meta}\r\n${text}`);
   }
 
+  /** Drops the control connection; the application may connect again. */
+  drop(): void {
+    this.#socket?.destroy();
+  }
+
   close(): void {
     this.#socket?.destroy();
     this.#server.close();

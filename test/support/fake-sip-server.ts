@@ -32,6 +32,8 @@ export class FakeDialog implements Dialog {
   readonly acknowledged: (string | undefined)[] = [];
   /** The reasons of the BYE; undefined while none was sent. */
   released: readonly string[] | undefined;
+  /** Called when the gateway sends BYE. */
+  onRelease: () => void = () => undefined;
 
   async request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse> {
     return new Promise((resolve) => {
@@ -47,7 +49,10 @@ export class FakeDialog implements Dialog {
   }
 
   release(reasons: readonly string[]): void {
-    this.released ??= reasons;
+    if (this.released === undefined) {
+      this.released = reasons;
+      this.onRelease();
+    }
   }
 }
 
@@ -57,6 +62,8 @@ export class FakeCallee implements CalleeLeg {
   /** The reasons of the CANCEL; undefined while none was sent. */
   cancelled: readonly string[] | undefined;
   readonly acknowledgements: (string | undefined)[] = [];
+  /** Called when the gateway sends CANCEL. */
+  onCancel: () => void = () => undefined;
   readonly request: InviteRequest;
   readonly events: CalleeEvents;
 
@@ -66,7 +73,10 @@ export class FakeCallee implements CalleeLeg {
   }
 
   cancel(reasons: readonly string[]): void {
-    this.cancelled ??= reasons;
+    if (this.cancelled === undefined) {
+      this.cancelled = reasons;
+      this.onCancel();
+    }
   }
 
   acknowledge(body?: string): void {
@@ -84,6 +94,7 @@ export class FakeCallee implements CalleeLeg {
 
   fail(status: number, headers: readonly Header[] = []): void {
     this.events.failed({ origin: 'peer', response: { status, reason: '', headers, body: '' } });
+    this.events.over();
   }
 }
 
@@ -177,6 +188,8 @@ export class FakeSipServer implements SipServer {
   connected = true;
   reportsTrying = true;
   readonly callees: FakeCallee[] = [];
+  /** Called for each INVITE that goes out. */
+  onCallee: (callee: FakeCallee) => void = () => undefined;
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;
 
@@ -191,6 +204,7 @@ export class FakeSipServer implements SipServer {
   invite(request: InviteRequest, events: CalleeEvents): CalleeLeg {
     const callee = new FakeCallee(request, events);
     this.callees.push(callee);
+    this.onCallee(callee);
     return callee;
   }
 

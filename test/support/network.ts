@@ -21,6 +21,8 @@ export interface SmallTrunk {
   readonly kind?: TrunkKind;
   readonly ownNumber?: string;
   readonly reliableProvisionals?: boolean;
+  /** 120 unless told otherwise. */
+  readonly channels?: number;
 }
 
 export const SERVICE_112 = id<ServiceId>('112');
@@ -61,7 +63,7 @@ function fullTrunk(trunk: SmallTrunk, index: number): Trunk {
     carrier: id<CarrierId>(carrier),
     kind,
     address: { host: `127.0.99.${index + 1}`, port: 5060, transport: 'udp' },
-    channels: 120,
+    channels: trunk.channels ?? 120,
     riskGroups: new Set([id<RiskGroupId>(`${carrier}-core`)]),
     trusted180: kind !== 'mobile',
     trusted183: false,

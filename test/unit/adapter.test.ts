@@ -50,6 +50,7 @@ function calleeEvents() {
     failed: [] as InviteFailure[],
     ended: [] as LegEnd[],
     requested: [] as InDialogRequest[],
+    over: 0,
   };
   const events: CalleeEvents = {
     progressed: (response) => seen.progressed.push(response),
@@ -57,6 +58,9 @@ function calleeEvents() {
     failed: (failure) => seen.failed.push(failure),
     ended: (end) => seen.ended.push(end),
     requested: (request) => seen.requested.push(request),
+    over: () => {
+      seen.over += 1;
+    },
   };
   return { seen, events };
 }
@@ -433,4 +437,108 @@ t.test('answered: ACK with its body, INFO both ways, BYE with its reason both wa
   t.equal(bye.dialogId, 'in;from-tag=x');
   t.match(bye.text, /\r\nReason: Q\.850;cause=16\r\nReason: SIP;cause=200;text="x, y"\r\n/);
   t.equal(server.dialogs, 0);
+});
+
+/** Hands an INVITE out, and what came of it. */
+async function called(t: Test) {
+  const { control, server } = await connected(t);
+  const { seen, events } = calleeEvents();
+  const answered: Dialog[] = [];
+  const leg = server.invite(invite(), {
+    ...events,
+    answered: (given, dialog) => {
+      answered.push(dialog);
+      events.answered(given, dialog);
+    },
+  });
+  await control.handed('INVITE');
+  const network = (text: string, txnId = 't1'): void => control.network(text, { txnId, dialogId: OUT });
+  return { control, server, leg, seen, network, answered };
+}
+
+t.test('a leg that was given up is over when its final response comes, and only then', async (t) => {
+  const { control, leg, seen, network } = await called(t);
+  network(response(180, []));
+  await until(() => seen.progressed.length === 1, 5_000);
+  leg.cancel([]);
+  await control.handed('CANCEL');
+  network(response(180, []));
+  t.equal(seen.over, 0, 'the far end has not let go yet');
+  network(response(487, []));
+  await until(() => seen.over > 0, 5_000);
+  t.same([seen.failed, seen.over], [[], 1]);
+});
+
+t.test('a leg that failed is over', async (t) => {
+  const { seen, network } = await called(t);
+  network(response(503, []));
+  network(response(503, []));
+  await until(() => seen.over > 0, 5_000);
+  t.match([seen.failed.length, seen.over], [1, 1]);
+});
+
+t.test('a late answer is over when its BYE was answered', async (t) => {
+  const { control, leg, seen, network } = await called(t);
+  leg.cancel([]);
+  network(response(200, [SDP], ANSWER));
+  await control.handed('BYE');
+  t.equal(seen.over, 0);
+  network(response(200, []).replace('CSeq: 1 INVITE', 'CSeq: 2 BYE'), 't4');
+  await until(() => seen.over > 0, 5_000);
+  t.same([seen.answered, seen.over], [[], 1]);
+});
+
+t.test('an answered leg is over with the BYE of the far end', async (t) => {
+  const { seen, network } = await called(t);
+  network(response(200, [SDP], ANSWER));
+  await until(() => seen.answered.length === 1, 5_000);
+  network(
+    'BYE sip:us@x SIP/2.0\r\nFrom: <sip:112@x>;tag=a\r\nTo: <sip:1@x>;tag=us\r\nCall-ID: out\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n',
+    'b1',
+  );
+  await until(() => seen.over > 0, 5_000);
+  t.match([seen.ended, seen.over], [[{ by: 'peer' }], 1]);
+});
+
+t.test('the control connection drops: what was not answered is lost, what was answered stays', async (t) => {
+  const { control, server, seen, network } = await called(t);
+  const second = calleeEvents();
+  server.invite(invite(), second.events);
+  await control.handed('INVITE', 1);
+  network(response(200, [SDP], ANSWER));
+  await until(() => seen.answered.length === 1, 5_000);
+  control.drop();
+  await until(() => second.seen.over > 0, 5_000);
+  t.match(second.seen.failed, [{ origin: 'local', cause: 'unsendable' }]);
+  const asked = await control.handed('OPTIONS');
+  t.equal(asked.dialogId, OUT, 'a server that is back is asked whether it still has the dialog');
+  t.same([seen.ended, seen.over], [[], 0]);
+});
+
+t.test('a SIP server that was started anew knows no dialog: they end here too', async (t) => {
+  const { control, server, seen, network } = await called(t);
+  network(response(200, [SDP], ANSWER));
+  await until(() => seen.answered.length === 1, 5_000);
+  control.refuse = ({ text }) =>
+    text.startsWith('OPTIONS') ? 'Server error: unable to find dialog for dialog id provided' : undefined;
+  control.drop();
+  await until(() => seen.over > 0, 5_000);
+  t.same([seen.ended, seen.over], [[{ by: 'server', reasons: [] }], 1]);
+  t.equal(server.dialogs, 0);
+});
+
+t.test('a caller who waits when the control connection drops is gone, also with our 200 under way', async (t) => {
+  const waiting = await incoming(t);
+  waiting.control.drop();
+  await until(() => waiting.seen.cancelled.length === 1, 5_000);
+  await until(() => waiting.server.connected, 5_000);
+  t.equal(waiting.server.dialogs, 0);
+  const answering = await incoming(t);
+  answering.control.mute = true;
+  const answer = answering.call.answer({ status: 200, body: ANSWER });
+  await answering.control.handed('SIP/2.0 200');
+  answering.control.mute = false;
+  answering.control.drop();
+  await t.rejects(answer, /connection to the SIP server is gone/);
+  await until(() => answering.server.connected, 5_000);
 });

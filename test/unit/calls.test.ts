@@ -56,6 +56,8 @@ class Bench {
   call: CallState;
   readonly all: CallCommand[] = [];
   last: readonly CallCommand[] = [];
+  /** The trunks that have no channel free. */
+  readonly full = new Set<string>();
   #now = 0;
   #ids = 0;
 
@@ -67,7 +69,10 @@ class Bench {
 
   feed(event: CallEvent, now = this.#now + 1): readonly CallCommand[] {
     this.#now = now;
-    const step = transition(this.call, event, instant(now), () => id<AttemptId>(`a${++this.#ids}`));
+    const step = transition(this.call, event, instant(now), {
+      attemptId: () => id<AttemptId>(`a${++this.#ids}`),
+      hasRoom: ({ id: trunk }) => !this.full.has(trunk),
+    });
     this.call = step.call;
     this.last = step.commands;
     this.all.push(...step.commands);

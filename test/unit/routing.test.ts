@@ -212,8 +212,14 @@ t.test('P9 the panic route', (t) => {
 });
 
 t.test('trunks without room go last', (t) => {
-  const full = (trunk: TrunkId): boolean => trunk !== 'kpn-a';
-  t.same(names(planOf(lab, { hasRoom: full })), ['second-a', 'kpn-b', 'second-b', 'mobile-a', 'kpn-a']);
+  const hasRoom = ({ id: trunk }: Trunk): boolean => trunk !== 'kpn-a';
+  t.same(names(planOf(lab, { hasRoom })), ['second-a', 'kpn-b', 'second-b', 'mobile-a', 'kpn-a']);
+  const returning = labWith({ 'kpn-a': 'recovering' });
+  t.same(
+    names(planOf(returning, { hasRoom, canaryAllowed: only('kpn-a') })),
+    names(planOf(returning, { canaryAllowed: () => false })),
+    'a full trunk is no canary',
+  );
   t.equal(planOf(lab, { hasRoom: () => false }).length, 5, 'our own count never refuses a call');
   t.end();
 });

@@ -1,6 +1,13 @@
 import { messageOf } from '../../domain/errors.js';
 import type { Log } from '../../ports/journal.js';
-import type { CalleeEvents, CalleeLeg, InviteFailure, LocalCause } from '../../ports/sip-server.js';
+import type {
+  CalleeEvents,
+  CalleeLeg,
+  InDialogRequest,
+  InviteFailure,
+  LegEnd,
+  LocalCause,
+} from '../../ports/sip-server.js';
 import { header } from '../../sip/headers.js';
 import type { Connection } from './connection.js';
 import { acknowledgeWith, EarlyDialog, inDialogRequest, reasonHeaders, SrfDialog, type DialogTable } from './dialog.js';
@@ -24,6 +31,7 @@ export class SrfCalleeLeg implements CalleeLeg {
   readonly #provisionals = new Provisionals();
   #state: LegState = { phase: 'open', request: undefined };
   #early: EarlyDialog | undefined;
+  #isOver = false;
 
   constructor(connection: Connection, table: DialogTable, events: CalleeEvents, log: Log) {
     this.#connection = connection;
@@ -79,8 +87,8 @@ export class SrfCalleeLeg implements CalleeLeg {
     });
     if (this.#state.phase === 'open') {
       this.#state = { phase: 'open', request };
-    } else if (this.#state.phase === 'given-up') {
-      this.#cancel(request, this.#state.reasons);
+    } else if (this.#state.phase !== 'answered') {
+      this.#cancel(request, this.#state.phase === 'given-up' ? this.#state.reasons : []);
     }
   }
 
@@ -105,9 +113,7 @@ export class SrfCalleeLeg implements CalleeLeg {
     if (response.status < 300) {
       return phase === 'open' ? this.#answered(response, acknowledge) : this.#releaseLate(response, acknowledge);
     }
-    if (phase === 'open') {
-      this.#fail(failureOf(response));
-    }
+    this.#fail(failureOf(response));
   }
 
   /** Each reliable one gets its PRACK, once: `acknowledge` does nothing for the others. */
@@ -130,7 +136,18 @@ export class SrfCalleeLeg implements CalleeLeg {
 
   #answered(response: SrfReceivedResponse, acknowledge: SrfAck): void {
     this.#state = { phase: 'answered', acknowledge };
-    const dialog = new SrfDialog(response.stackDialogId, this.#connection, this.#table, this.#events, this.#log);
+    const events = {
+      ended: (end: LegEnd) => {
+        this.#events.ended(end);
+      },
+      requested: (request: InDialogRequest) => {
+        this.#events.requested(request);
+      },
+      over: () => {
+        this.#over();
+      },
+    };
+    const dialog = new SrfDialog(response.stackDialogId, this.#connection, this.#table, events, this.#log);
     this.#events.answered(this.#provisionals.complete(receivedResponse(response)), dialog);
   }
 
@@ -138,7 +155,13 @@ export class SrfCalleeLeg implements CalleeLeg {
   #releaseLate(response: SrfReceivedResponse, acknowledge: SrfAck): void {
     const reasons = this.#state.phase === 'given-up' ? this.#state.reasons : [];
     acknowledgeWith(acknowledge, undefined, this.#log);
-    const events = { ended: () => undefined, requested: () => undefined };
+    const events = {
+      ended: () => undefined,
+      requested: () => undefined,
+      over: () => {
+        this.#over();
+      },
+    };
     new SrfDialog(response.stackDialogId, this.#connection, this.#table, events, this.#log).release(reasons);
   }
 
@@ -149,12 +172,24 @@ export class SrfCalleeLeg implements CalleeLeg {
     }
   }
 
+  /** The end of one that was given up is none of the call's business any more, but its channel is free. */
   #fail(failure: InviteFailure): void {
-    const wasOpen = this.#state.phase === 'open';
+    const { phase } = this.#state;
+    if (phase === 'answered') {
+      return;
+    }
     this.#state = { phase: 'over' };
     this.#leaveEarlyDialog();
-    if (wasOpen) {
+    if (phase === 'open') {
       this.#events.failed(failure);
+    }
+    this.#over();
+  }
+
+  #over(): void {
+    if (!this.#isOver) {
+      this.#isOver = true;
+      this.#events.over();
     }
   }
 }

@@ -11,9 +11,10 @@ const SENT_WITHIN = ms(2_000);
 
 /** What a sent request reports. */
 export interface SentRequestEvents {
+  /** It left; seldom after `lost`, where the server was slow to say so. */
   sent(request: SrfRequest): void;
   response(response: SrfReceivedResponse, acknowledge: SrfAck): void;
-  /** It never left, or the connection is gone. Called at most once, and nothing comes after it. */
+  /** Nobody says that it left, or the connection is gone. Called at most once. */
   lost(error: SipServerError): void;
 }
 
@@ -85,9 +86,7 @@ export class Connection {
       if (error !== undefined) {
         return lose(error);
       }
-      if (!over) {
-        events.sent(request);
-      }
+      events.sent(request);
       request.on('response', (response: SrfReceivedResponse, acknowledge: SrfAck) => {
         if (response.status >= 200) {
           this.#open.delete(lose);

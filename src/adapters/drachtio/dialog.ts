@@ -17,6 +17,9 @@ import type { SrfAck, SrfRequest, SrfResponse } from './srf.js';
 /** The URI that tells the SIP server to use the dialog's remote target. */
 const REMOTE_TARGET = 'sip:placeholder';
 
+/** What a SIP server says of a dialog that it does not know. */
+const NO_SUCH_DIALOG = 'unable to find dialog';
+
 /** Longer than the server's own 64*T1, so that its 408 comes first. */
 const FINAL_WITHIN = ms(35_000);
 
@@ -25,6 +28,10 @@ interface DialogMember {
   /** The server's id of the dialog. */
   readonly id: string;
   received(request: SrfRequest, response: SrfResponse): void;
+  /** The control connection is gone. */
+  disconnected(): void;
+  /** It is back. */
+  reconnected(): void;
 }
 
 /** The dialogs of this connection, early ones too, by the server's dialog id. */
@@ -50,6 +57,18 @@ export class DialogTable {
   get size(): number {
     return this.#dialogs.size;
   }
+
+  disconnected(): void {
+    for (const dialog of [...this.#dialogs.values()]) {
+      dialog.disconnected();
+    }
+  }
+
+  reconnected(): void {
+    for (const dialog of [...this.#dialogs.values()]) {
+      dialog.reconnected();
+    }
+  }
 }
 
 /** What an early dialog reports: an INVITE of ours or of the caller that has no final response yet. */
@@ -57,6 +76,8 @@ interface EarlyDialogEvents {
   requested(request: InDialogRequest): void;
   /** The caller's side may end an early dialog with BYE as well (RFC 3261 15). */
   ended?(reasons: readonly string[]): void;
+  /** The control connection is gone: nothing can be answered any more. */
+  lost?(): void;
 }
 
 /** A dialog before its answer. */
@@ -67,6 +88,14 @@ export class EarlyDialog implements DialogMember {
   constructor(id: string, events: EarlyDialogEvents) {
     this.id = id;
     this.#events = events;
+  }
+
+  disconnected(): void {
+    this.#events.lost?.();
+  }
+
+  reconnected(): void {
+    // What was not answered when the connection dropped is lost.
   }
 
   received(request: SrfRequest, response: SrfResponse): void {
@@ -84,16 +113,21 @@ export class EarlyDialog implements DialogMember {
   }
 }
 
+/** What a dialog reports here: also that nothing of it is left at the far end. Once, and last. */
+interface DialogReports extends DialogEvents {
+  over?(): void;
+}
+
 /** One dialog. It is found by the id that the SIP server gave it, and it is ours from the first moment: no event is missed. */
 export class SrfDialog implements Dialog {
   readonly id: string;
   readonly #connection: Connection;
   readonly #table: DialogTable;
-  readonly #events: DialogEvents;
+  readonly #events: DialogReports;
   readonly #log: Log;
   #over = false;
 
-  constructor(id: string, connection: Connection, table: DialogTable, events: DialogEvents, log: Log) {
+  constructor(id: string, connection: Connection, table: DialogTable, events: DialogReports, log: Log) {
     this.id = id;
     this.#connection = connection;
     this.#table = table;
@@ -123,9 +157,12 @@ export class SrfDialog implements Dialog {
     }
     this.#end();
     const options = { method: 'BYE', headers: toSrfHeaders(reasonHeaders(reasons)), stackDialogId: this.id };
-    this.#connection.ask(REMOTE_TARGET, options, FINAL_WITHIN).catch((error: unknown) => {
-      this.#log.debug({ dialog: this.id, err: messageOf(error) }, 'BYE was not answered');
-    });
+    this.#connection
+      .ask(REMOTE_TARGET, options, FINAL_WITHIN)
+      .catch((error: unknown) => {
+        this.#log.debug({ dialog: this.id, err: messageOf(error) }, 'BYE was not answered');
+      })
+      .finally(() => this.#events.over?.());
   }
 
   /** A request of the peer in this dialog. */
@@ -139,6 +176,27 @@ export class SrfDialog implements Dialog {
     this.#events.requested(inDialogRequest(request, response));
   }
 
+  /** The media goes on, and so does the dialog, in a server that lives on. */
+  disconnected(): void {
+    // Only the next connection can tell.
+  }
+
+  /**
+   * A server that was started anew does not know the dialog, and one that lived on may have ended it while we were away: it
+   * is asked. Only its own word counts; an answer of the far end, or none, ends no call.
+   */
+  reconnected(): void {
+    this.#connection
+      .ask(REMOTE_TARGET, { method: 'OPTIONS', headers: {}, stackDialogId: this.id }, FINAL_WITHIN)
+      .catch((error: unknown) => {
+        if (!this.#over && messageOf(error).includes(NO_SUCH_DIALOG)) {
+          this.#end();
+          this.#events.ended({ by: 'server', reasons: [] });
+          this.#events.over?.();
+        }
+      });
+  }
+
   #peerEnded(request: SrfRequest, response: SrfResponse): void {
     send(response, { status: 200 });
     if (this.#over) {
@@ -147,6 +205,7 @@ export class SrfDialog implements Dialog {
     this.#end();
     const reasons = reasonsOf(receivedRequest(request));
     this.#events.ended({ by: request.source === 'application' ? 'server' : 'peer', reasons });
+    this.#events.over?.();
   }
 
   #end(): void {

@@ -29,6 +29,8 @@ export class SrfIncomingCall implements IncomingCall {
   #events: CallerEvents | undefined;
   #early: EarlyDialog | undefined;
   #cancelled = false;
+  /** Ends the wait for our 200 to be sent. */
+  #unanswered: ((error: SipServerError) => void) | undefined;
 
   constructor(request: SrfRequest, response: SrfResponse, connection: Connection, table: DialogTable, log: Log) {
     this.source = sourceOf(request);
@@ -56,6 +58,10 @@ export class SrfIncomingCall implements IncomingCall {
       ended: (reasons) => {
         send(this.#response, { status: 487 });
         this.#cancel(reasons);
+      },
+      lost: () => {
+        this.#cancel([]);
+        this.#unanswered?.(new SipServerError('disconnected', 'the connection to the SIP server is gone'));
       },
     });
     this.#table.add(this.#early);
@@ -99,6 +105,7 @@ export class SrfIncomingCall implements IncomingCall {
         reject(new SipServerError('refused', 'the caller is gone'));
         return;
       }
+      this.#unanswered = reject;
       this.#response.send(
         response.status,
         { headers: toSrfHeaders(headers), body: response.body ?? '' },

@@ -158,6 +158,7 @@ export class DrachtioServer implements SipServer {
       return;
     }
     this.#connection.up(version);
+    this.#table.reconnected();
     this.#log.info({ version }, 'connected to the SIP server');
     this.#connectionHandler(true);
   }
@@ -165,6 +166,7 @@ export class DrachtioServer implements SipServer {
   #disconnected(): void {
     if (this.#connection.connected) {
       this.#log.error({}, 'the connection to the SIP server is gone');
+      this.#table.disconnected();
       this.#connection.down();
       this.#connectionHandler(false);
     }
