@@ -29,11 +29,21 @@ export interface SippResult {
   readonly failed: number;
   /** Response times in milliseconds, by the name of the timer in the scenario. */
   readonly times: Readonly<Record<string, readonly number[]>>;
+  /** The same with the moment of each, in milliseconds since SIPp started. */
+  readonly timed: readonly TimedResponse[];
   /** Every message that it sent and received. */
   readonly messages: string;
   /** The Call-IDs of the requests of a method that it received. */
   readonly received: (method: string) => ReadonlySet<string>;
   readonly output: string;
+}
+
+/** A response time, and when the response came. */
+export interface TimedResponse {
+  /** The timer of the scenario. */
+  readonly name: string;
+  readonly at: number;
+  readonly ms: number;
 }
 
 /** A running SIPp. */
@@ -125,11 +135,13 @@ function read(folder: string, exitCode: number | null, output: string): SippResu
   const last = stat.at(-1)?.split(';') ?? [];
   const count = (name: string): number => Number(last[names.indexOf(name)] ?? Number.NaN);
   const messages = text(join(folder, 'messages.log'));
+  const timed = timedResponses(folder);
   return {
     exitCode,
     successful: count('SuccessfulCall(C)'),
     failed: count('FailedCall(C)'),
-    times: times(folder),
+    times: times(timed),
+    timed,
     messages,
     received: (method) => received(messages, method),
     output,
@@ -150,12 +162,19 @@ function received(messages: string, method: string): ReadonlySet<string> {
 }
 
 /** SIPp writes the response times as `time;milliseconds;name`, into a file named after the scenario and its pid. */
-function times(folder: string): Record<string, number[]> {
-  const result: Record<string, number[]> = {};
+function timedResponses(folder: string): readonly TimedResponse[] {
   const file = globRtt(folder);
-  for (const line of file === undefined ? [] : text(file).trim().split('\n').slice(1)) {
-    const [, value, name = ''] = line.split(';');
-    (result[name.trim()] ??= []).push(Number(value));
+  const lines = file === undefined ? [] : text(file).trim().split('\n').slice(1);
+  return lines.map((line) => {
+    const [at, value, name = ''] = line.split(';');
+    return { name: name.trim(), at: Number(at), ms: Number(value) };
+  });
+}
+
+function times(timed: readonly TimedResponse[]): Record<string, number[]> {
+  const result: Record<string, number[]> = {};
+  for (const { name, ms } of timed) {
+    (result[name] ??= []).push(ms);
   }
   return result;
 }

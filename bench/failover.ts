@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { HealthChange } from '../src/domain/health.js';
+import { serverSentEvents } from '../src/lab/events.js';
+import { startLab, type TestLab } from '../test/support/lab.js';
+import { runSipp, type SippResult } from '../test/support/sipp.js';
+import { startDispatcher, type Dispatcher } from './failover/kamailio.js';
+import { answered, pddIn, type Pdd } from './failover/measure.js';
+
+/** How long each part of a run takes, in seconds, and how many calls come in one. */
+interface Plan {
+  readonly before: number;
+  readonly during: number;
+  readonly after: number;
+  readonly rate: number;
+}
+
+/** What one of the two made of one fault. Times are milliseconds; undefined where it did not happen. */
+interface Row {
+  readonly fault: string;
+  readonly who: 'noodroute' | 'kamailio';
+  readonly pdd: Pdd;
+  readonly calls: number;
+  readonly lost: number;
+  readonly answeredTwice: number;
+  readonly phantomRings: number;
+  readonly suspectAfter: number | undefined;
+  readonly goneAfter: number | undefined;
+  /** From the end of the fault. */
+  readonly backAfter: number | undefined;
+}
+
+/** Each acts on the first carrier, which has two trunks. */
+const FAULTS = [
+  'blackhole',
+  'refuse',
+  'reject=503',
+  'reject=404/34',
+  'lie',
+  'tone',
+  'ringing',
+  'busy',
+  'half',
+  'slow=3s',
+  'loss=5%',
+  'jitter=300ms',
+  'mtu=700',
+  'flap=20s',
+  'partial',
+];
+const FULL: Plan = { before: 30, during: 30, after: 60, rate: 5 };
+const QUICK: Plan = { before: 10, during: 20, after: 20, rate: 5 };
+const HOLD_MS = 2_000;
+const SECOND = 1_000;
+/** The dispatcher has no number for suspicion; a trunk that it takes out is gone. */
+const NETS = { noodroute: 91, kamailio: 92 };
+
+const { values } = parseArgs({
+  options: { only: { type: 'string', multiple: true }, quick: { type: 'boolean' }, json: { type: 'boolean' } },
+});
+const plan = values.quick === true ? QUICK : FULL;
+const faults = values.only ?? FAULTS;
+const rows: Row[] = [];
+for (const [index, fault] of faults.entries()) {
+  const seconds = plan.before + plan.during + plan.after;
+  process.stderr.write(`${index + 1}/${faults.length} ${fault}: ${seconds} s at ${plan.rate} calls/s to each\n`);
+  rows.push(...(await Promise.all([noodroute(fault), kamailio(fault)])));
+}
+process.stdout.write(values.json === true ? `${JSON.stringify({ plan, rows })}\n` : table(rows));
+
+async function noodroute(fault: string): Promise<Row> {
+  const lab = await startLab(NETS.noodroute);
+  const changes: { readonly change: HealthChange; readonly at: number }[] = [];
+  const listening = new AbortController();
+  void follow(NETS.noodroute, listening.signal, (change) => changes.push({ change, at: Date.now() }));
+  const run = await calls(lab, lab.sip, fault);
+  listening.abort();
+  const since = (from: number, matches: (change: HealthChange) => boolean): number | undefined => {
+    const found = changes.find(({ change, at }) => at >= from && matches(change));
+    return found === undefined ? undefined : found.at - from;
+  };
+  const isOf = ({ service }: HealthChange): boolean => service === '112';
+  const row = {
+    ...(await result(lab, run, fault, 'noodroute')),
+    suspectAfter: since(run.lossAt, (change) => isOf(change) && change.of === 'trunk' && change.to !== 'up'),
+    goneAfter: since(run.lossAt, (change) => isOf(change) && (change.to === 'absent' || change.to === 'down')),
+    backAfter: since(run.clearedAt, (change) => isOf(change) && change.of === 'carrier' && change.to === 'present'),
+  };
+  await lab.stop();
+  return row;
+}
+
+async function kamailio(fault: string): Promise<Row> {
+  const lab = await startLab(NETS.kamailio);
+  const trunk = (block: string, number: string, priority: number) => ({
+    uri: `sip:127.${NETS.kamailio}.${block}:5060`,
+    number,
+    priority,
+  });
+  const dispatcher = await startDispatcher(NETS.kamailio, [
+    trunk('20.1', '112', 4),
+    trunk('30.1', '112', 3),
+    trunk('20.2', '112', 2),
+    trunk('40.1', '0880000112', 1),
+  ]);
+  const run = await calls(lab, dispatcher.sip, fault);
+  const row = {
+    ...(await result(lab, run, fault, 'kamailio')),
+    suspectAfter: undefined,
+    goneAfter: firstEvent(dispatcher, 'down', run.lossAt),
+    backAfter: firstEvent(dispatcher, 'up', run.clearedAt),
+  };
+  await dispatcher.stop();
+  await lab.stop();
+  return row;
+}
+
+function firstEvent({ events }: Dispatcher, what: 'down' | 'up', from: number): number | undefined {
+  const found = events.find((event) => event.what === what && event.at >= from && event.uri.includes('.20.'));
+  return found === undefined ? undefined : found.at - from;
+}
+
+interface Run {
+  readonly sipp: SippResult;
+  readonly startedAt: number;
+  readonly lossAt: number;
+  readonly clearedAt: number;
+}
+
+/** Calls at an even rate; the fault comes after the first part and goes after the second. */
+async function calls(lab: TestLab, target: string, fault: string): Promise<Run> {
+  const { before, during, after, rate } = plan;
+  const startedAt = Date.now();
+  const sipp = runSipp({
+    scenario: 'caller.xml',
+    address: target.replace(/\.0\.\d+:.*/, '.1.1'),
+    target,
+    service: '112',
+    calls: (before + during + after) * rate,
+    rate,
+    duration: HOLD_MS,
+    more: ['-timeout', String(before + during + after + 60)],
+  });
+  await sleep(before * SECOND);
+  await lab.fault('kpn', fault);
+  const lossAt = Date.now();
+  await sleep(during * SECOND);
+  await lab.fault('kpn', 'clear');
+  const clearedAt = Date.now();
+  return { sipp: await sipp, startedAt, lossAt, clearedAt };
+}
+
+async function result(
+  lab: TestLab,
+  { sipp, startedAt, clearedAt }: Run,
+  fault: string,
+  who: Row['who'],
+): Promise<Omit<Row, 'suspectAfter' | 'goneAfter' | 'backAfter'>> {
+  const total = sipp.successful + sipp.failed;
+  const point = (await lab.state()).psaps.find(({ id }) => id === 'meldkamer');
+  return {
+    fault,
+    who,
+    pdd: pddIn(sipp, { from: 0, until: clearedAt - startedAt }),
+    calls: total,
+    lost: total - answered(sipp),
+    answeredTwice: Math.max(0, (point?.connected ?? 0) - answered(sipp)),
+    phantomRings: point?.phantomRings ?? 0,
+  };
+}
+
+/** Health changes as the gateway reports them. */
+async function follow(net: number, signal: AbortSignal, changed: (change: HealthChange) => void): Promise<void> {
+  try {
+    for await (const { event, data } of serverSentEvents(
+      `http://127.${net}.0.1:8080/events`,
+      signal,
+      () => undefined,
+    )) {
+      if (event === 'health') {
+        changed(JSON.parse(data) as HealthChange);
+      }
+    }
+  } catch {
+    // The lab was stopped.
+  }
+}
+
+function table(all: readonly Row[]): string {
+  const head = [
+    ...['fault of the first carrier', 'who', 'calls', 'lost', 'twice', 'phantom'],
+    ...['PDD p50', 'p99', 'max', 'suspect', 'gone', 'back'],
+  ];
+  const cells = all.map((row) => [
+    ...[row.fault, row.who, String(row.calls), String(row.lost), String(row.answeredTwice), String(row.phantomRings)],
+    ...[time(row.pdd.p50), time(row.pdd.p99), time(row.pdd.max)],
+    ...[time(row.suspectAfter), time(row.goneAfter), time(row.backAfter)],
+  ]);
+  const widths = head.map((name, column) => Math.max(name.length, ...cells.map((line) => line[column]?.length ?? 0)));
+  return [head, ...cells]
+    .map((line) => `${line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}\n`)
+    .join('');
+}
+
+function time(milliseconds: number | undefined): string {
+  return milliseconds === undefined || Number.isNaN(milliseconds) ? '-' : `${Math.round(milliseconds)} ms`;
+}
