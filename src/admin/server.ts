@@ -12,7 +12,7 @@ export interface AdminView {
   /** Counts of what is open now, as plain JSON. */
   stats(): Promise<unknown>;
   /** The latest records, oldest first. */
-  recent(type: JournalRecord['type']): readonly JournalRecord[];
+  recent(type: 'call' | 'health'): readonly JournalRecord[];
   /** Calls `listener` for each new record until the returned function is called. */
   subscribe(listener: (record: JournalRecord) => void): () => void;
 }
@@ -87,7 +87,7 @@ function routes(view: AdminView): Hono {
 }
 
 function payload(record: JournalRecord): unknown {
-  return record.type === 'call' ? record.report : record.change;
+  return record.type === 'call' ? record.report : record.type === 'health' ? record.change : record;
 }
 
 /** The records for one listener, in order, with a heartbeat between them. */

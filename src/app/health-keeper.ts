@@ -5,6 +5,7 @@ import type { Dispatcher } from '../calls/desk.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js';
 import type { ServiceId, TrunkId } from '../domain/ids.js';
+import type { AttemptStarted, HealthChanged } from '../domain/journal-record.js';
 import type { Ingress, Network, Service, Trunk } from '../domain/network.js';
 import { between, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
@@ -127,6 +128,11 @@ export class HealthKeeper implements Dispatcher {
     return this.#channels.take(id);
   }
 
+  standing({ trunk }: PlannedAttempt, service: Service): AttemptStarted['standing'] {
+    const view = this.#book.view();
+    return { trunk: view.trunk(trunk.id, service.id), carrier: view.carrier(trunk.carrier, service.id) };
+  }
+
   attemptStarted(attempt: Attempt, service: Service): void {
     if (attempt.planned.role === 'canary') {
       this.#book.canaryStarted(attempt.planned.trunk.id, service.id, this.#clock.now());
@@ -146,7 +152,7 @@ export class HealthKeeper implements Dispatcher {
 
   /** Takes a piece of evidence, and acts on what it changes. */
   record(trunk: TrunkId, evidence: Evidence): void {
-    this.#changed(this.#book.record(trunk, evidence, this.#clock.now()));
+    this.#changed(this.#book.record(trunk, evidence, this.#clock.now()), { ...evidence, trunk });
   }
 
   #withoutTrying(attempt: PlannedAttempt): PlannedAttempt {
@@ -154,14 +160,14 @@ export class HealthKeeper implements Dispatcher {
     return { ...attempt, deadlines: withoutTrying(attempt.deadlines, firstProvisional) };
   }
 
-  #changed(changes: readonly HealthChange[]): void {
+  #changed(changes: readonly HealthChange[], evidence?: HealthChanged['evidence']): void {
     if (changes.length === 0) {
       return;
     }
     this.#plans = buildPlans(this.#network, this.#book.view());
     for (const change of changes) {
       aside(this.#log, 'the journal', () => {
-        this.#journal.record({ type: 'health', change });
+        this.#journal.record({ type: 'health', change, ...(evidence === undefined ? {} : { evidence }) });
       });
       this.#tellGone(change);
     }

@@ -105,8 +105,14 @@ export type CallEvent =
   | { readonly type: 'caller-answered' }
   /** Our 200 could not be sent: the caller is gone. */
   | { readonly type: 'caller-unreachable' }
-  | { readonly type: 'caller-ended'; readonly reasons?: readonly string[] }
-  | { readonly type: 'callee-ended'; readonly attempt: AttemptId; readonly reasons?: readonly string[] };
+  /** `by`: our own SIP server ended it, here and below. */
+  | { readonly type: 'caller-ended'; readonly reasons?: readonly string[]; readonly by?: 'server' }
+  | {
+      readonly type: 'callee-ended';
+      readonly attempt: AttemptId;
+      readonly reasons?: readonly string[];
+      readonly by?: 'server';
+    };
 
 /** What is to be done, in order. */
 export type CallCommand =
@@ -130,4 +136,12 @@ export type CallCommand =
 export interface Step {
   readonly call: CallState;
   readonly commands: readonly CallCommand[];
+}
+
+/** One event of a call: the state before it and after it. */
+export interface CallStep {
+  readonly before: CallState;
+  readonly event: CallEvent;
+  readonly after: CallState;
+  readonly now: Instant;
 }

@@ -1,11 +1,12 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
+import type { AttemptStarted } from '../domain/journal-record.js';
 import { id, type AttemptId, type CallId, type ServiceId, type TrunkId } from '../domain/ids.js';
 import type { Ingress, Service, Trunk } from '../domain/network.js';
 import type { Milliseconds } from '../domain/time.js';
 import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
-import type { Journal, Log } from '../ports/journal.js';
+import type { Journal, JournalRecord, Log } from '../ports/journal.js';
 import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } from '../ports/sip-server.js';
 import type { Header } from '../sip/message.js';
 import { aside } from './aside.js';
@@ -16,6 +17,7 @@ import { refusalOf } from './limits.js';
 import { LoopWatch } from './loops.js';
 import { identifiedCalls, markedAttempt } from './marks.js';
 import { ALLOW } from './outgoing.js';
+import { receivedRecord, recordsOf, refusedRecord } from './records.js';
 import { reportOf } from './report.js';
 import { CallSession, type SessionPorts } from './session.js';
 import { isOpen } from './transition.js';
@@ -38,6 +40,8 @@ export interface Dispatcher {
   hasRoom(trunk: Trunk, service: Service): boolean;
   /** A leg starts on the trunk. */
   takeChannel(trunk: Trunk): Channel;
+  /** What is thought of the trunk of an attempt, and of its carrier. */
+  standing(planned: PlannedAttempt, service: Service): AttemptStarted['standing'];
   attemptStarted(attempt: Attempt, service: Service): void;
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void;
   /** How long ago a call on the trunk ended, as far as it is known. */
@@ -128,20 +132,26 @@ export class Desk {
     if (service === undefined || refusal !== undefined) {
       const uri = incoming.request.uri.slice(0, 200);
       log.info({ ingress: ingress.id, uri, status: refusal }, 'a call was refused: no service, or not in this form');
-      return incoming.reject({ status: refusal ?? 404 });
+      return this.#refuse(incoming, ingress, refusal ?? 404, 'no service, or not in this form');
     }
     const plan = dispatcher.plan(service);
     if (plan.length === 0) {
       log.error({ ingress: ingress.id, service: service.id }, 'a call came for a service that has no route');
-      return incoming.reject({ status: 503 });
+      return this.#refuse(incoming, ingress, 503, 'the service has no route');
     }
     this.#open(incoming, ingress, service, plan);
+  }
+
+  #refuse(incoming: IncomingCall, ingress: Ingress, status: number, reason: string): void {
+    incoming.reject({ status });
+    this.#write(() => [refusedRecord(incoming, ingress.id, status, reason)]);
   }
 
   #open(incoming: IncomingCall, ingress: Ingress, service: Service, plan: readonly PlannedAttempt[]): void {
     const callId = id<CallId>(this.#ports.random.hex(CALL_ID_BYTES));
     const session = new CallSession({ callId, service, ingress: ingress.id, incoming, plan }, this.#sessionPorts());
     this.#sessions.set(callId, session);
+    this.#write(() => [receivedRecord(session.subject)]);
     session.start();
   }
 
@@ -191,7 +201,7 @@ export class Desk {
   }
 
   #sessionPorts(): SessionPorts {
-    const { server, clock, log, dispatcher, journal, site, random } = this.#ports;
+    const { server, clock, log, dispatcher, site, random } = this.#ports;
     return {
       server,
       clock,
@@ -212,15 +222,26 @@ export class Desk {
           this.#attemptStarted(attempt, session, invite);
         });
       },
-      searched: (session) => {
-        aside(log, 'the journal', () => {
-          journal.record({ type: 'call', report: reportOf(session, clock) });
-        });
+      stepped: (session, step) => {
+        this.#write(() =>
+          recordsOf(session.subject, step, {
+            standing: (planned) => dispatcher.standing(planned, session.subject.service),
+            report: () => reportOf(session, clock),
+          }),
+        );
       },
       over: (session) => {
         this.#sessions.delete(session.subject.callId);
       },
     };
+  }
+
+  #write(records: () => readonly JournalRecord[]): void {
+    aside(this.#ports.log, 'the journal', () => {
+      for (const record of records()) {
+        this.#ports.journal.record(record);
+      }
+    });
   }
 
   #attemptStarted(attempt: Attempt, { subject }: CallSession, { headers }: InviteRequest): void {

@@ -29,7 +29,8 @@ export function reportOf(session: CallSession, clock: Clock): CallReport {
   };
 }
 
-function identitiesIn(headers: readonly Header[]): readonly IdentityReport[] {
+/** All that a request said about who calls, best first. */
+export function identitiesIn(headers: readonly Header[]): readonly IdentityReport[] {
   return callerIdentities(headers).flatMap(({ source, uri, display }) =>
     source === 'none'
       ? []

@@ -17,6 +17,7 @@ import type {
   IncomingCall,
   InviteFailure,
   InviteRequest,
+  LegEnd,
   ReceivedResponse,
   SipServer,
 } from '../ports/sip-server.js';
@@ -26,7 +27,7 @@ import { header } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { parseReasons, printReason } from '../sip/reason.js';
 import { answerTo, ringing } from './answer.js';
-import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState } from './call.js';
+import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState, CallStep } from './call.js';
 import type { Channel } from './channels.js';
 import { inviteFor } from './outgoing.js';
 import { bytesOf } from './plain.js';
@@ -66,9 +67,9 @@ export interface SessionPorts {
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
   /** An attempt leaves now, with this INVITE. */
   readonly attemptStarted: (attempt: Attempt, session: CallSession, invite: InviteRequest) => void;
-  /** The search has ended: an answer, a failure or a caller who hung up. Called once. */
-  readonly searched: (session: CallSession) => void;
-  /** Every leg of the call is gone. Called once, after `searched`. */
+  /** An event was worked in; what it asks for is done next. */
+  readonly stepped: (session: CallSession, step: CallStep) => void;
+  /** Every leg of the call is gone. Called once. */
   readonly over: (session: CallSession) => void;
 }
 
@@ -101,7 +102,6 @@ export class CallSession {
   #winner: AttemptId | undefined;
   #call: CallState;
   #working = false;
-  #searched = false;
   #caller: Dialog | undefined;
 
   constructor(subject: CallSubject, ports: SessionPorts) {
@@ -156,17 +156,18 @@ export class CallSession {
 
   #step(event: CallEvent): void {
     const before = this.#call;
-    const { call, commands } = transition(before, event, this.#ports.clock.now(), {
+    const now = this.#ports.clock.now();
+    const { call, commands } = transition(before, event, now, {
       attemptId: this.#ports.nextAttemptId,
       hasRoom: (trunk) => this.#ports.hasRoom(trunk, this.subject.service),
     });
     this.#call = call;
+    this.#ports.stepped(this, { before, event, after: call, now });
     for (const command of commands) {
       this.#carryOut(command);
     }
     if (call.phase.phase === 'connected' && before.phase.phase !== 'connected') {
       this.#clearTimers();
-      this.#reportSearched();
     }
   }
 
@@ -249,8 +250,8 @@ export class CallSession {
       failed: (failure) => {
         this.#failed(attempt, failure);
       },
-      ended: ({ reasons }) => {
-        this.#dispatch({ type: 'callee-ended', attempt: id, reasons });
+      ended: (end) => {
+        this.#dispatch({ type: 'callee-ended', attempt: id, ...endOf(end) });
       },
       requested: (request) => {
         if (this.#winner === id) {
@@ -295,8 +296,8 @@ export class CallSession {
       acknowledged: (body) => {
         this.#tie.acknowledged(body);
       },
-      ended: ({ reasons }) => {
-        this.#dispatch({ type: 'caller-ended', reasons });
+      ended: (end) => {
+        this.#dispatch({ type: 'caller-ended', ...endOf(end) });
       },
       requested: (request) => {
         this.#tie.fromCaller(request);
@@ -371,7 +372,6 @@ export class CallSession {
   #finish(outcome: CallOutcome): void {
     this.#tie.end();
     this.#clearTimers();
-    this.#reportSearched();
     this.#ports.log.debug({ callId: this.subject.callId, outcome }, 'call over');
     this.#ports.over(this);
   }
@@ -381,13 +381,6 @@ export class CallSession {
       timer.cancel();
     }
     this.#timers.clear();
-  }
-
-  #reportSearched(): void {
-    if (!this.#searched) {
-      this.#searched = true;
-      this.#ports.searched(this);
-    }
   }
 
   /** Without a delay the event never comes. */
@@ -410,6 +403,10 @@ export class CallSession {
   #warn(text: string): void {
     this.#ports.log.warn({ callId: this.subject.callId }, text);
   }
+}
+
+function endOf({ by, reasons }: LegEnd): { readonly reasons: readonly string[]; readonly by?: 'server' } {
+  return by === 'server' ? { reasons, by } : { reasons };
 }
 
 function failureOf(attempt: Attempt): readonly FailedAttempt[] {

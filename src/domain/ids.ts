@@ -14,6 +14,7 @@ export type TrunkId = Brand<string, 'TrunkId'>;
 export type IngressId = Brand<string, 'IngressId'>;
 export type RiskGroupId = Brand<string, 'RiskGroupId'>;
 export type RouteId = Brand<string, 'RouteId'>;
+export type AlarmId = Brand<string, 'AlarmId'>;
 export type PlanId = Brand<string, 'PlanId'>;
 export type DestinationAddressId = Brand<string, 'DestinationAddressId'>;
 export type SiteId = Brand<string, 'SiteId'>;

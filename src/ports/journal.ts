@@ -1,11 +1,6 @@
-import type { CallReport } from '../domain/call-report.js';
-import type { HealthChange } from '../domain/health.js';
+import type { JournalRecord } from '../domain/journal-record.js';
 
-/** What is written down: every call with its attempts, and every change of a health state, with its cause. */
-export type JournalRecord =
-  | { readonly type: 'call'; readonly report: CallReport }
-  | { readonly type: 'health'; readonly change: HealthChange };
-
+export type { JournalRecord } from '../domain/journal-record.js';
 /** Takes records without ever making a call wait. It never throws. */
 export interface Journal {
   record(entry: JournalRecord): void;

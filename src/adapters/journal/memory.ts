@@ -1,9 +1,10 @@
+import type { CallSearched, HealthChanged } from '../../domain/journal-record.js';
 import type { Journal, JournalRecord, Log } from '../../ports/journal.js';
 
 /** How many records of each kind are kept for those who look later. */
 const KEPT = 2_000;
 
-/** A journal in memory: the latest records, those who listen, and a log line for each. */
+/** A journal in memory: the latest calls and changes of health with a log line for each, and those who listen to all. */
 export class MemoryJournal implements Journal {
   readonly #log: Log;
   readonly #kept = { call: new Ring<JournalRecord>(KEPT), health: new Ring<JournalRecord>(KEPT) };
@@ -14,15 +15,17 @@ export class MemoryJournal implements Journal {
   }
 
   record(entry: JournalRecord): void {
-    this.#kept[entry.type].push(entry);
-    this.#write(entry);
+    if (entry.type === 'call' || entry.type === 'health') {
+      this.#kept[entry.type].push(entry);
+      this.#write(entry);
+    }
     for (const listener of this.#listeners) {
       listener(entry);
     }
   }
 
   /** The latest records of a kind, oldest first. */
-  recent(type: JournalRecord['type']): readonly JournalRecord[] {
+  recent(type: 'call' | 'health'): readonly JournalRecord[] {
     return this.#kept[type].values();
   }
 
@@ -34,7 +37,7 @@ export class MemoryJournal implements Journal {
     };
   }
 
-  #write(entry: JournalRecord): void {
+  #write(entry: CallSearched | HealthChanged): void {
     if (entry.type === 'health') {
       const { change } = entry;
       this.#log.warn({ change }, `${change.of} ${change.from} -> ${change.to}: ${change.cause}`);
