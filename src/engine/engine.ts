@@ -1,12 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, type AgentStats, type Contact } from './agent/agent.js';
 import { realClock } from './clock.js';
 import { ControlServer } from './control/control-server.js';
 import { Switchboard } from './control/switchboard.js';
+import { LoadGauge } from './load-gauge.js';
+import type { NameSource } from './location/names.js';
 import { STANDARD_TIMERS, type TimerTable } from './timers.js';
+import type { TlsIdentity } from './transport/tls-identity.js';
 
 /** What the engine is started with. */
 export interface EngineOptions {
   readonly contacts: readonly Contact[];
+  /** What contacts over TLS show, and whom they believe; see `TlsIdentity`. */
+  readonly identity?: TlsIdentity;
+  /** Who turns names into addresses; the machine's name servers where not given. */
+  readonly names?: NameSource;
   readonly control: { readonly host: string; readonly port: number };
   /** What applications must show. Never to be logged. */
   readonly secret: string;
@@ -20,8 +28,14 @@ export interface EngineOptions {
 export interface Engine {
   /** What is open: transactions, dialogs, and what applications have. */
   stats(): AgentStats & ReturnType<Switchboard['stats']>;
+  /** Refuses new requests with 503, and resolves when applications have answered those that came before, or soon. */
+  drain(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Applications that are asked to stop too may take so long with what they have. */
+const DRAIN_MS = 1_000;
+const LOOK_MS = 20;
 
 /**
  * Starts the embedded SIP server: SIP on the contacts, drachtio's wire protocol on the control address.
@@ -29,20 +43,42 @@ export interface Engine {
  * @throws with `code`, `address` and `port` when an address cannot be bound.
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { contacts, control, secret, timers = STANDARD_TIMERS, tryingAfter = 0 } = options;
+  const { control, secret, timers = STANDARD_TIMERS } = options;
   const switchboard = new Switchboard(realClock, timers);
-  const agent = await Agent.open({ contacts, clock: realClock, timers, tryingAfter }, switchboard);
+  const gauge = new LoadGauge(realClock);
+  let draining = false;
+  const isOverloaded = (): boolean => draining || gauge.isOverloaded;
+  const closeAgent = async (agent?: Agent): Promise<void> => {
+    gauge.close();
+    await agent?.close();
+  };
+  const agent = await Agent.open({ ...options, clock: realClock, timers, isOverloaded }, switchboard).catch(
+    failAfter(closeAgent),
+  );
   switchboard.attach(agent);
-  const server = await ControlServer.open(agent, switchboard, { ...control, secret }).catch(async (error: unknown) => {
-    await agent.close();
-    throw error;
-  });
+  const server = await ControlServer.open(agent, switchboard, { ...control, secret }).catch(
+    failAfter(async () => closeAgent(agent)),
+  );
   return {
     stats: () => ({ ...agent.stats(), ...switchboard.stats() }),
+    drain: async () => {
+      draining = true;
+      for (let waited = 0; waited < DRAIN_MS && switchboard.stats().asked > 0; waited += LOOK_MS) {
+        await sleep(LOOK_MS);
+      }
+    },
     close: async () => {
       switchboard.close();
       await server.close();
-      await agent.close();
+      await closeAgent(agent);
     },
+  };
+}
+
+/** Cleans up, and fails with the same error. */
+function failAfter(cleanUp: () => Promise<void>): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await cleanUp();
+    throw error;
   };
 }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { EventEmitter } from 'node:events';
-import { startEngine, type Engine } from '../../src/engine/engine.js';
+import { startEngine, type Engine, type EngineOptions } from '../../src/engine/engine.js';
 import type { TimerTable } from '../../src/engine/timers.js';
 import { until } from '../support/until.js';
 
@@ -16,7 +16,11 @@ export function timersOf(t1: number): TimerTable {
 }
 
 /** An engine on one loopback address: SIP on port 5060 over UDP and TCP, control on port 9022. */
-export async function startRig(host: string, timers: TimerTable = SHORT): Promise<Engine> {
+export async function startRig(
+  host: string,
+  timers: TimerTable = SHORT,
+  more: Partial<EngineOptions> = {},
+): Promise<Engine> {
   return startEngine({
     contacts: [
       { address: host, port: 5060 },
@@ -25,6 +29,7 @@ export async function startRig(host: string, timers: TimerTable = SHORT): Promis
     control: { host, port: 9022 },
     secret: SECRET,
     timers,
+    ...more,
   });
 }
 

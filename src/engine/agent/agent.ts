@@ -1,12 +1,20 @@
 import type { Header, SipRequest, SipResponse } from '../../sip/message.js';
 
 import { realClock, type EngineClock } from '../clock.js';
+import { dnsNames } from '../location/dns.js';
+import { Locator } from '../location/locator.js';
+import type { NameSource } from '../location/names.js';
+import { hopsOf, type NextHop } from '../location/target.js';
 import { STANDARD_TIMERS, type TimerTable } from '../timers.js';
+import { FailOver, type FailOverOptions, type Way } from '../transaction/fail-over.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import {
   newTag,
   responseTo,
   TransactionLayer,
+  type ClientHandle,
+  type ClientUser,
+  type InviteHandle,
   type InviteServerHandle,
   type LayerUser,
   type ServerHandle,
@@ -15,7 +23,7 @@ import {
 import type { Peer, Transport, TransportStats } from '../transport/transport.js';
 import { DialogTable, type AgentCore, type DialogMember } from './core.js';
 import { AgentDialog } from './dialog.js';
-import { dialogAsClient, hopOf } from './dialog-state.js';
+import { dialogAsClient } from './dialog-state.js';
 import { InviteClient, type InviteClientEvents } from './invite-client.js';
 import { InviteServer } from './invite-server.js';
 import { listen, type Contact, type ListenOptions } from './listen.js';
@@ -23,6 +31,7 @@ import { completeRequest, contactOf, type NewRequest } from './new-request.js';
 import { phrase } from './phrases.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { RequestServer } from './request-server.js';
+import { Ways } from './ways.js';
 
 export type { Contact } from './listen.js';
 export type { NewRequest } from './new-request.js';
@@ -32,6 +41,12 @@ export interface AgentOptions extends ListenOptions {
   readonly contacts: readonly Contact[];
   readonly clock?: EngineClock;
   readonly timers?: TimerTable;
+  /** Who turns names into addresses; the machine's name servers where not given. */
+  readonly names?: NameSource;
+  /** From 0 up to, not including, 1: for the weights of servers. */
+  readonly random?: () => number;
+  /** Whether new work must be refused. Never where not given. */
+  readonly isOverloaded?: () => boolean;
   /** The Server header of our responses; none where not given. */
   readonly product?: string;
   /**
@@ -62,6 +77,10 @@ export class UnsendableError extends Error {
   override readonly name = 'UnsendableError';
 }
 
+/** The first of several addresses is given up after so many T1 of silence: three copies of the request are out by then. */
+const SILENT_T1S = 4;
+/** Where a request goes: a SIP URI with an address, or next hops. */
+type To = string | readonly NextHop[] | undefined;
 /** Anyone can make up an answer: more than this at a time get no BYE. */
 const STRAYS_AT_MOST = 64;
 
@@ -85,7 +104,8 @@ export class Agent implements AgentCore {
   readonly #product: readonly Header[];
   readonly #invites = new WeakMap<InviteServerHandle, InviteServer>();
   readonly #awaitingAck = new WeakMap<InviteServerHandle, DialogMember>();
-  #transports: readonly Transport[] = [];
+  readonly #ways: Ways;
+  readonly #locator: Locator;
   /** Dialogs that stray answers made, and that wait for the response to their BYE. */
   #strays = 0;
 
@@ -95,7 +115,9 @@ export class Agent implements AgentCore {
     this.tryingAfter = options.tryingAfter ?? 0;
     this.#events = events;
     this.#product = options.product === undefined ? [] : [{ name: 'Server', value: options.product }];
-    this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser());
+    this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser(), options.isOverloaded);
+    this.#ways = new Ways(this.clock);
+    this.#locator = new Locator(options.names ?? dnsNames(), this.clock, options.random ?? Math.random);
   }
 
   /**
@@ -105,12 +127,12 @@ export class Agent implements AgentCore {
    */
   static async open(options: AgentOptions, events: AgentEvents): Promise<Agent> {
     const agent = new Agent(options, events);
-    agent.#transports = await listen(options.contacts, options, agent.clock, agent.layer);
+    agent.#ways.transports = await listen(options.contacts, options, agent.clock, agent.layer);
     return agent;
   }
 
   get transports(): readonly Transport[] {
-    return this.#transports;
+    return this.#ways.transports;
   }
 
   stats(): AgentStats {
@@ -118,7 +140,7 @@ export class Agent implements AgentCore {
       ...this.layer.counts(),
       dialogs: this.dialogs.size,
       discarded: Object.fromEntries(this.layer.discarded),
-      network: this.#transports.map((transport) => ({
+      network: this.transports.map((transport) => ({
         listens: `${transport.protocol}/${transport.address}:${transport.port}`,
         ...transport.stats?.(),
       })),
@@ -129,33 +151,41 @@ export class Agent implements AgentCore {
   async close(): Promise<void> {
     this.layer.close();
     this.dialogs.clear();
-    await Promise.all(this.#transports.map(async (transport) => transport.close()));
+    await Promise.all(this.transports.map(async (transport) => transport.close()));
   }
 
   /**
    * Sends an INVITE.
    *
-   * @param nextHop a SIP URI with an address; the Request-URI where it is not given.
+   * @param nextHop a SIP URI with an address, or what `locate` gave: tried one after the other until one answers. The
+   *   Request-URI where it is not given.
    * @param t1 pause before the first resend, in milliseconds, where the round-trip time of the next hop is known.
    * @throws UnsendableError where no transport leads there.
    */
-  invite(request: NewRequest, nextHop: string | undefined, events: InviteClientEvents, t1?: number): InviteClient {
-    const { message, peer, transport } = this.#complete(request, nextHop);
-    return new InviteClient(this, message, peer, transport, events, t1);
+  invite(request: NewRequest, nextHop: To, events: InviteClientEvents, t1?: number): InviteClient {
+    const ways = this.#waysOf(request, nextHop);
+    return new InviteClient(this, events, (user) => {
+      const send = (way: Way, of: ClientUser): InviteHandle =>
+        this.layer.sendInvite(way.request, way.peer, way.transport, of, t1);
+      return new FailOver(ways, this.#failOver(send), user);
+    });
   }
 
   /** Sends any other request outside a dialog. Throws as `invite` does. */
-  request(request: NewRequest, nextHop: string | undefined, events: ClientEvents): RequestClient {
-    const { message, peer, transport } = this.#complete(request, nextHop);
-    return this.layer.sendRequest(message, peer, transport, events, request.method === 'OPTIONS');
+  request(request: NewRequest, nextHop: To, events: ClientEvents): RequestClient {
+    const isProbe = request.method === 'OPTIONS';
+    const send = (way: Way, of: ClientUser): ClientHandle =>
+      this.layer.sendRequest(way.request, way.peer, way.transport, of, isProbe);
+    return new FailOver(this.#waysOf(request, nextHop), this.#failOver(send), events).handle;
   }
 
-  /** The transport that leads to a peer: of its protocol and family, with the address most like the peer's. */
+  /** The next hops of a SIP URI (RFC 3263); none where its name means none. Never takes longer than a call may wait. */
+  async locate(uri: string): Promise<readonly NextHop[]> {
+    return this.#locator.locate(uri, this.transports);
+  }
+
   transportTo(peer: Peer): Transport | undefined {
-    const usable = this.#transports.filter(
-      ({ protocol, address }) => protocol === peer.transport && address.includes(':') === peer.address.includes(':'),
-    );
-    return usable.toSorted((a, b) => alike(b.address, peer.address) - alike(a.address, peer.address))[0];
+    return this.#ways.transportTo(peer);
   }
 
   contactOf(transport: Transport, isSecure = false): string {
@@ -268,26 +298,25 @@ export class Agent implements AgentCore {
     handle.respond(this.response(handle.incoming, status, newTag(), [], ''));
   }
 
-  #complete(
-    request: NewRequest,
-    nextHop: string | undefined,
-  ): { readonly message: SipRequest; readonly peer: Peer; readonly transport: Transport } {
-    const peer = hopOf(nextHop ?? request.uri);
-    const transport = peer === undefined ? undefined : this.transportTo(peer);
-    if (peer === undefined || transport === undefined) {
-      throw new UnsendableError(`no transport leads to ${nextHop ?? request.uri}`);
+  #waysOf(request: NewRequest, nextHop: To): readonly [Way, ...Way[]] {
+    const to = nextHop ?? request.uri;
+    const hops = (typeof to === 'string' ? hopsOf(to) : to) ?? [];
+    const reachable = hops.find(({ peer }) => this.transportTo(peer) !== undefined);
+    const transport = reachable && this.transportTo(reachable.peer);
+    const ways = transport === undefined ? [] : this.#ways.of(completeRequest(request, transport), transport, hops);
+    const [first, ...others] = ways;
+    if (first === undefined) {
+      throw new UnsendableError(`no transport leads to ${typeof to === 'string' ? to : request.uri}`);
     }
-    return { message: completeRequest(request, transport), peer, transport };
+    return [first, ...others];
   }
-}
 
-/** How many characters two addresses have in common from the left. */
-function alike(a: string, b: string): number {
-  let at = 0;
-  while (at < a.length && a[at] === b[at]) {
-    at += 1;
+  #failOver<Handle extends ClientHandle>(send: FailOverOptions<Handle>['send']): FailOverOptions<Handle> {
+    const lost = (peer: Peer): void => {
+      this.#ways.lost(peer);
+    };
+    return { clock: this.clock, silence: this.timers.t1 * SILENT_T1S, send, lost };
   }
-  return at;
 }
 
 function ignore(): void {

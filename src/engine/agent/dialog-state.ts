@@ -1,9 +1,10 @@
 import { header, headerValues } from '../../sip/headers.js';
 import type { Header, SipMessage, SipRequest } from '../../sip/message.js';
 import { parseNameAddr, withTag } from '../../sip/name-addr.js';
-import { parseUri, type SipUri } from '../../sip/uri.js';
+import { parseUri } from '../../sip/uri.js';
+import { hopOf } from '../location/target.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
-import { defaultPort, type Peer, type Protocol, type Transport } from '../transport/transport.js';
+import type { Peer, Transport } from '../transport/transport.js';
 
 /** What a dialog knows (RFC 3261 12). */
 export interface DialogState {
@@ -66,33 +67,6 @@ function asRoute(value: string): Header {
 function hopOr(uri: string, source: Peer): Peer {
   const hop = hopOf(uri) ?? source;
   return hop.address === source.address && !/;transport=/i.test(uri) ? { ...hop, transport: source.transport } : hop;
-}
-
-/** The address of a SIP URI; `undefined` where it names none, or a host name, or a transport that we do not speak. */
-export function hopOf(uri: string): Peer | undefined {
-  const parsed = parseUri(uri);
-  if (parsed.scheme !== 'sip' && parsed.scheme !== 'sips') {
-    return undefined;
-  }
-  const address = parsed.params.get('maddr') ?? parsed.host;
-  const transport = protocolOf(parsed) ?? (parsed.params.has('transport') ? undefined : 'udp');
-  return transport !== undefined && isAddress(address)
-    ? { address, port: parsed.port ?? defaultPort(transport), transport }
-    : undefined;
-}
-
-/** The transport that a URI names; `sips` is TLS all the way (RFC 3261 26.2.2). Undefined where it names none of ours. */
-function protocolOf({ scheme, params }: SipUri): Protocol | undefined {
-  const named = params.get('transport')?.toLowerCase();
-  if (scheme === 'sips') {
-    return named === undefined || named === 'tcp' || named === 'tls' ? 'tls' : undefined;
-  }
-  return named === 'udp' || named === 'tcp' || named === 'tls' ? named : undefined;
-}
-
-/** Whether a host is an address and not a name. */
-function isAddress(host: string): boolean {
-  return /^\d+\.\d+\.\d+\.\d+$/.test(host) || host.includes(':');
 }
 
 /** A request of ours in the dialog. ACK has the number of its INVITE. */

@@ -1,7 +1,8 @@
 import { header, headerValues } from '../../sip/headers.js';
 import type { Header, SipRequest } from '../../sip/message.js';
 import type { IncomingResponse } from '../transaction/incoming.js';
-import type { InviteHandle, LocalCause } from '../transaction/layer.js';
+import type { FailOver } from '../transaction/fail-over.js';
+import type { ClientUser, InviteHandle, LocalCause } from '../transaction/layer.js';
 import type { Peer, Transport } from '../transport/transport.js';
 import type { AgentCore } from './core.js';
 import { AgentDialog, type DialogEvents } from './dialog.js';
@@ -40,11 +41,9 @@ type Phase =
 
 /** An INVITE that we sent (RFC 3261 13.2), with a dialog for each To tag that answers. */
 export class InviteClient implements RequestClient {
-  readonly peer: Peer;
-  readonly transport: Transport;
   readonly #core: AgentCore;
   readonly #events: InviteClientEvents;
-  readonly #handle: InviteHandle;
+  readonly #search: FailOver<InviteHandle>;
   readonly #dialogs = new Map<string, AgentDialog>();
   readonly #unacknowledged: Unacknowledged[] = [];
   readonly #lastRSeq = new Map<string, number>();
@@ -52,28 +51,30 @@ export class InviteClient implements RequestClient {
   #proceeding = false;
   #waitingCancel: readonly Header[] | undefined;
 
-  /** @param t1 pause before the first resend, in milliseconds, where the round-trip time of the peer is known. */
-  constructor(
-    core: AgentCore,
-    request: SipRequest,
-    peer: Peer,
-    transport: Transport,
-    events: InviteClientEvents,
-    t1?: number,
-  ) {
+  /** @param send sends the INVITE, to one address after the other. */
+  constructor(core: AgentCore, events: InviteClientEvents, send: (user: ClientUser) => FailOver<InviteHandle>) {
     this.#core = core;
-    this.peer = peer;
-    this.transport = transport;
     this.#events = events;
-    const user: ClientEvents = {
+    this.#search = send({
       response: (response) => {
         this.#received(response);
       },
       failed: (cause) => {
         this.#end(this.#isGivenUp ? { cause: 'given up' } : { cause });
       },
-    };
-    this.#handle = core.layer.sendInvite(request, peer, transport, user, t1);
+    });
+  }
+
+  get #handle(): InviteHandle {
+    return this.#search.handle;
+  }
+
+  get peer(): Peer {
+    return this.#handle.peer;
+  }
+
+  get transport(): Transport {
+    return this.#handle.transport;
   }
 
   /** As it left, Via included. */
@@ -134,6 +135,7 @@ export class InviteClient implements RequestClient {
       return false;
     }
     this.#phase = { phase: 'cancelling', givenUp };
+    this.#search.settle();
     if (!this.#proceeding) {
       this.#waitingCancel = headers;
       return false;
@@ -228,7 +230,7 @@ export class InviteClient implements RequestClient {
     if (known !== undefined) {
       return known;
     }
-    const state = dialogAsClient(this.request, response, this.transport);
+    const state = dialogAsClient(this.request, response, response.transport);
     const dialog = new AgentDialog(this.#core, state, 'here', this.#events.dialog);
     this.#dialogs.set(tag, dialog);
     return dialog;

@@ -43,6 +43,9 @@ export type * from './user.js';
 /** No more kinds of bad messages than this are told apart. */
 const KINDS_AT_MOST = 1_000;
 
+/** Requests of others that are open at a time. Minutes of what one processor can carry. */
+const SERVERS_AT_MOST = 50_000;
+
 /** Resends doubling from less would be a flood. */
 const SHORTEST_T1 = 10;
 
@@ -51,6 +54,7 @@ export class TransactionLayer implements TransportEvents {
   readonly #clock: EngineClock;
   readonly #timers: TimerTable;
   readonly #user: LayerUser;
+  readonly #isOverloaded: () => boolean;
   readonly #clients = new ClientTable();
   readonly #servers = new ServerTable();
   /** Messages that could not be understood, or not be sent, by what was wrong. */
@@ -58,7 +62,9 @@ export class TransactionLayer implements TransportEvents {
   /** Messages that break the grammar and could be understood all the same, by what was wrong. */
   readonly forgiven = new Map<string, number>();
 
-  constructor(clock: EngineClock, timers: TimerTable, user: LayerUser) {
+  /** @param isOverloaded whether new work must be refused (RFC 3261 21.5.4). What belongs to an open call never is. */
+  constructor(clock: EngineClock, timers: TimerTable, user: LayerUser, isOverloaded: () => boolean = () => false) {
+    this.#isOverloaded = isOverloaded;
     this.#clock = clock;
     this.#timers = timers;
     this.#user = user;
@@ -125,6 +131,10 @@ export class TransactionLayer implements TransportEvents {
       peer,
       transport,
       text,
+      giveUp: () => {
+        transport.retract?.(text, peer);
+        machine.cancel();
+      },
       stopResending: () => {
         transport.retract?.(text, peer);
         machine.stopResending();
@@ -277,7 +287,16 @@ export class TransactionLayer implements TransportEvents {
     if (this.#isMerged(request)) {
       return this.#refuseMerged(key, request);
     }
+    if (request.toTag === undefined && this.#mustRefuse()) {
+      count(this.discarded, 'overload');
+      return this.#reply(printMessage(bareResponse(request, 503, 'Service Unavailable')), request);
+    }
     return method === 'INVITE' ? this.#receivedInvite(key, request) : this.#receivedOther(key, request);
+  }
+
+  /** Without a transaction, since those are what there is too much of: copies get an answer of their own. */
+  #mustRefuse(): boolean {
+    return this.#servers.size >= SERVERS_AT_MOST || this.#isOverloaded();
   }
 
   #receivedInvite(key: string, request: IncomingRequest): void {
@@ -425,7 +444,11 @@ export class TransactionLayer implements TransportEvents {
     const machine = new NonInviteClientTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
     this.#addClient(key, machine, peer, user, isProbe);
     this.#start(machine, text, transport, user);
-    return { request, peer, transport, text };
+    const giveUp = (): void => {
+      transport.retract?.(text, peer);
+      machine.terminate();
+    };
+    return { request, peer, transport, text, giveUp };
   }
 
   #addClient(key: string, machine: ClientEntry['machine'], peer: Peer, user: ClientUser, isProbe: boolean): void {

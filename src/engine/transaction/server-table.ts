@@ -26,6 +26,10 @@ export class ServerTable {
     }
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   get(key: string): ServerEntry | undefined {
     return this.#entries.get(key);
   }

@@ -18,6 +18,8 @@ export interface ClientHandle {
   readonly transport: Transport;
   /** The request as it left, in bytes. */
   readonly text: string;
+  /** Stops the resends at once. An INVITE stays, to be cancelled as soon as the peer says something; all else is over. */
+  giveUp(): void;
 }
 
 /** An INVITE on its way. */
