@@ -11,6 +11,10 @@ export interface AdminView {
   health(): unknown;
   /** Counts of what is open now, as plain JSON. */
   stats(): Promise<unknown>;
+  /** The configuration in force, as plain JSON. */
+  configuration(): unknown;
+  /** Reads the configuration again. */
+  reload(): { readonly ok: boolean };
   /** The latest records, oldest first. */
   recent(type: 'call' | 'health'): readonly JournalRecord[];
   /** Calls `listener` for each new record until the returned function is called. */
@@ -59,6 +63,14 @@ function routes(view: AdminView): Hono {
   app.get('/ready', (context) => {
     const state = view.ready();
     return context.json(state, state.ready ? 200 : 503);
+  });
+  app.get('/config', (context) => context.json(view.configuration()));
+  app.post('/reload', (context) => {
+    if (context.req.header('origin') !== undefined) {
+      return context.json({ ok: false, problems: ['not for web pages'] }, 403);
+    }
+    const result = view.reload();
+    return context.json(result, result.ok ? 200 : 422);
   });
   app.get('/health', (context) => context.json(view.health()));
   app.get('/stats', async (context) => context.json(await view.stats()));

@@ -5,6 +5,7 @@ import { systemClock, systemRandom } from '../adapters/system/clock.js';
 import { startAdmin, type AdminView } from '../admin/server.js';
 import { Desk } from '../calls/desk.js';
 import type { Config } from '../config/config.js';
+import { formatProblem, type LoadResult } from '../config/load.js';
 import type { Log } from '../ports/journal.js';
 import { EngineProcess } from './engine-process.js';
 import { HealthKeeper } from './health-keeper.js';
@@ -17,9 +18,26 @@ class StartError extends Error {
   override readonly name = 'StartError';
 }
 
+/** What came of an order to read the configuration again. */
+export type Reloaded =
+  | {
+      readonly ok: true;
+      readonly version: string;
+      /** What differs, and waits for a restart. */
+      readonly needsRestart: readonly string[];
+    }
+  | {
+      readonly ok: false;
+      /** The one that stays in force. */
+      readonly version: string;
+      readonly problems: readonly string[];
+    };
+
 /** The whole gateway, wired. */
 export class Gateway {
-  readonly #config: Config;
+  #config: Config;
+  #loadedAt = new Date();
+  readonly #load: () => LoadResult;
   readonly #log: Log;
   readonly #journal: MemoryJournal;
   readonly #server: DrachtioServer;
@@ -29,10 +47,12 @@ export class Gateway {
   readonly #engine: EngineProcess | undefined;
   #closeAdmin: (() => Promise<void>) | undefined;
 
-  constructor(config: Config, log: Log) {
+  /** @param load reads the configuration again. */
+  constructor(config: Config, log: Log, load: () => LoadResult) {
     const clock = systemClock;
     const random = systemRandom;
     this.#config = config;
+    this.#load = load;
     this.#log = log;
     this.#journal = new MemoryJournal(log);
     this.#server = new DrachtioServer(clock, log);
@@ -45,7 +65,7 @@ export class Gateway {
       log,
       journal: this.#journal,
       dispatcher: this.#keeper,
-      numbering: config.numbering,
+      numbering: () => this.#config.numbering,
       site: config.site,
     });
     this.#keeper.onTrunkGone((trunk, service) => {
@@ -73,7 +93,37 @@ export class Gateway {
     });
     await this.#engine?.start();
     await this.#connect();
+    this.#recordConfiguration();
     this.#prober.start();
+  }
+
+  /**
+   * Reads the configuration again. One that is wrong changes nothing. Calls go on, and what was learned is kept.
+   */
+  reload(): Reloaded {
+    const { version } = this.#config.source;
+    const loaded = this.#load();
+    if (!loaded.ok) {
+      const problems = loaded.problems.map(formatProblem);
+      this.#log.error({ version, problems }, 'the new configuration is wrong; the old one stays in force');
+      return { ok: false, version, problems };
+    }
+    const { config } = loaded;
+    const needsRestart = restartKeys(this.#config, config);
+    this.#config = { ...this.#config, network: config.network, numbering: config.numbering, source: config.source };
+    this.#loadedAt = new Date();
+    this.#keeper.reload(config.network);
+    this.#prober.reload(config.network.trunks.values());
+    this.#recordConfiguration();
+    this.#log.warn(
+      { version: config.source.version, before: version, needsRestart },
+      'a new configuration is in force',
+    );
+    return { ok: true, version: config.source.version, needsRestart };
+  }
+
+  #recordConfiguration(): void {
+    this.#journal.record({ type: 'configuration-loaded', ...this.#config.source });
   }
 
   /** Stops everything. Answered calls lose their control; a drain comes before it where one is wanted. */
@@ -116,8 +166,16 @@ export class Gateway {
         channels: this.#keeper.channels(),
         engine: await this.#engine?.stats(),
       }),
+      configuration: () => ({ ...this.#config.source, loadedAt: this.#loadedAt.toISOString() }),
+      reload: () => this.reload(),
       recent: (type) => journal.recent(type),
       subscribe: (listener) => journal.subscribe(listener),
     };
   }
+}
+
+/** What only a restart brings into force: where we stand, what we listen on, and where things are kept. */
+function restartKeys(before: Config, now: Config): readonly string[] {
+  const keys = ['site', 'sip', 'admin', 'journal', 'log', 'lab'] as const;
+  return keys.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
 }

@@ -30,15 +30,15 @@ interface ChannelCount {
 
 /** Keeps the book of health, and the plans that follow from it; tells those who wait when a trunk is gone. */
 export class HealthKeeper implements Dispatcher {
-  readonly #network: Network;
+  #network: Network;
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #log: Log;
   readonly #server: Pick<SipServer, 'reportsTrying'>;
   readonly #firstAnswers = new FirstAnswers();
   readonly #channels: Channels;
-  readonly #book: HealthBook;
-  readonly #ingresses: IngressTable;
+  #book: HealthBook;
+  #ingresses: IngressTable;
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
   #plans: Plans;
   #turn = 0;
@@ -64,6 +64,29 @@ export class HealthKeeper implements Dispatcher {
   /** Calls `listener` at the moment a trunk is judged gone for a service. */
   onTrunkGone(listener: (trunk: TrunkId, service: ServiceId) => void): void {
     this.#goneListeners.push(listener);
+  }
+
+  /**
+   * Works with another network from now on. What was learned of a trunk that stays the same is kept. Calls that wait on a
+   * route that is gone move at once, and what is heard of it later counts for nothing.
+   */
+  reload(network: Network): void {
+    const { routes, trunks } = this.#network;
+    const known = this.#book;
+    const isSame = (trunk: TrunkId): boolean => isSameLine(trunks.get(trunk), network.trunks.get(trunk));
+    const learned = (trunk: TrunkId, service: ServiceId) => (isSame(trunk) ? known.health(trunk, service) : undefined);
+    this.#network = network;
+    this.#book = new HealthBook(network, this.#clock.now(), undefined, { health: learned });
+    this.#ingresses = ingressTable(network.ingresses);
+    this.#plans = buildPlans(network, this.#book.view());
+    for (const { trunk, service } of routes) {
+      if (!isSame(trunk) || !network.routes.some((route) => route.trunk === trunk && route.service === service)) {
+        this.#goneListeners.forEach((listener) => {
+          listener(trunk, service);
+        });
+      }
+    }
+    this.#arm();
   }
 
   close(): void {
@@ -140,10 +163,14 @@ export class HealthKeeper implements Dispatcher {
   }
 
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void {
+    const { trunk } = attempt.planned;
+    if (!isSameLine(trunk, this.#network.trunks.get(trunk.id))) {
+      return;
+    }
     if (!this.#server.reportsTrying) {
       this.#firstAnswers.learn(attempt, outcome);
     }
-    this.record(attempt.planned.trunk.id, { type: 'attempt', service: service.id, outcome });
+    this.record(trunk.id, { type: 'attempt', service: service.id, outcome });
   }
 
   sinceRelease(trunk: TrunkId): Milliseconds | undefined {
@@ -201,4 +228,14 @@ export class HealthKeeper implements Dispatcher {
       this.#arm();
     });
   }
+}
+
+/** Whether two entries of one name are the same way to the same carrier, so that what was learned still holds. */
+function isSameLine(before: Trunk | undefined, now: Trunk | undefined): boolean {
+  if (before === undefined || now === undefined) {
+    return false;
+  }
+  const { host, port, transport } = before.address;
+  const isThere = now.address.host === host && now.address.port === port && now.address.transport === transport;
+  return isThere && now.carrier === before.carrier && now.kind === before.kind;
 }

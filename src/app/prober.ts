@@ -21,7 +21,8 @@ interface Probed {
 
 /** The one scheduler of probes: asks `health/` when, sends OPTIONS, and hands the outcome to the book. */
 export class Prober {
-  readonly #probed: readonly Probed[];
+  #probed: readonly Probed[];
+  readonly #random: Random;
   readonly #keeper: HealthKeeper;
   readonly #server: SipServer;
   readonly #clock: Clock;
@@ -36,12 +37,18 @@ export class Prober {
     random: Random,
     log: Log,
   ) {
-    const fresh = (trunk: Trunk): Probed => ({ trunk, jitter: random.fraction(), schedule: freshSchedule });
-    this.#probed = [...trunks].map(fresh);
+    this.#random = random;
+    this.#probed = [...trunks].map((trunk) => this.#fresh(trunk));
     this.#keeper = keeper;
     this.#server = server;
     this.#clock = clock;
     this.#log = log;
+  }
+
+  /** Probes these trunks from now on. A trunk that was probed before keeps its schedule. */
+  reload(trunks: Iterable<Trunk>): void {
+    const before = new Map(this.#probed.map((each) => [each.trunk.id, each] as const));
+    this.#probed = [...trunks].map((trunk) => ({ ...(before.get(trunk.id) ?? this.#fresh(trunk)), trunk }));
   }
 
   start(): void {
@@ -51,6 +58,10 @@ export class Prober {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #fresh(trunk: Trunk): Probed {
+    return { trunk, jitter: this.#random.fraction(), schedule: freshSchedule };
   }
 
   #round(): void {
@@ -88,7 +99,9 @@ export class Prober {
       this.#log.debug({ trunk: trunk.id, cause: answer.cause }, 'a probe could not be sent');
       return;
     }
-    this.#record(trunk.id, answer);
+    if (this.#probed.some((each) => each.trunk === trunk)) {
+      this.#record(trunk.id, answer);
+    }
   }
 
   #record(trunk: TrunkId, outcome: ProbeOutcome): void {

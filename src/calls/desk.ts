@@ -56,7 +56,8 @@ export interface DeskPorts {
   readonly log: Log;
   readonly journal: Journal;
   readonly dispatcher: Dispatcher;
-  readonly numbering: NumberingPlan;
+  /** The plan in force: a new configuration may bring another. */
+  readonly numbering: () => NumberingPlan;
   /** The name of this gateway's site, for the trace that it leaves on its INVITEs. */
   readonly site: string;
 }
@@ -126,7 +127,7 @@ export class Desk {
 
   #serve(incoming: IncomingCall, ingress: Ingress): void {
     const { dispatcher, numbering, log } = this.#ports;
-    const recognised = recognise(incoming.request, numbering);
+    const recognised = recognise(incoming.request, numbering());
     const service = recognised === undefined ? undefined : dispatcher.service(recognised.service);
     const refusal = refusalOf(incoming.request, service?.class) ?? (service === undefined ? 404 : undefined);
     if (service === undefined || refusal !== undefined) {

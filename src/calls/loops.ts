@@ -32,11 +32,12 @@ interface Entry {
  * that calls and the number that is called (DESIGN 4.1). A caller without a number is never in it.
  */
 export class LoopWatch {
-  readonly #numbering: NumberingPlan;
+  readonly #numbering: () => NumberingPlan;
   readonly #byKey = new Map<string, Entry[]>();
   #queue: Entry[] = [];
 
-  constructor(numbering: NumberingPlan) {
+  /** @param numbering the plan in force. */
+  constructor(numbering: () => NumberingPlan) {
     this.#numbering = numbering;
   }
 
@@ -54,7 +55,7 @@ export class LoopWatch {
   /** The attempts that an INVITE of a carrier may be, latest first. */
   matching(request: ReceivedRequest, carrier: CarrierId, now: Instant): readonly LeftAttempt[] {
     this.#forget(now);
-    const service = recognise(request, this.#numbering)?.service;
+    const service = recognise(request, this.#numbering())?.service;
     const key = this.#key(carrier, request.headers, service ?? this.#dialled(request.uri));
     const entries = key === undefined ? [] : (this.#byKey.get(key) ?? []);
     return entries.map(({ left }) => left).toReversed();
@@ -78,17 +79,17 @@ export class LoopWatch {
   }
 
   #key(carrier: CarrierId, headers: readonly Header[], called: string | undefined): string | undefined {
-    const caller = toE164(callerIdentity(headers).uri, this.#numbering);
+    const caller = toE164(callerIdentity(headers).uri, this.#numbering());
     return caller === undefined || called === undefined ? undefined : `${carrier} ${caller} ${called}`;
   }
 
   /** A number in one form: the service that it means, else E.164, else its digits. */
   #dialled(text: string): string | undefined {
-    const service = recognise({ uri: text, headers: [] }, this.#numbering)?.service;
+    const service = recognise({ uri: text, headers: [] }, this.#numbering())?.service;
     if (service !== undefined) {
       return service;
     }
     const found = dialled(text);
-    return toE164(text, this.#numbering) ?? (found?.kind === 'number' ? found.digits : found?.urn);
+    return toE164(text, this.#numbering()) ?? (found?.kind === 'number' ? found.digits : found?.urn);
   }
 }

@@ -4,6 +4,7 @@ import { completionCommand } from './completion.js';
 import { explained, withConventions } from './conventions.js';
 import { engineCommand } from './engine.js';
 import { labCommand } from './lab.js';
+import { reloadCommand } from './reload.js';
 import { labGatewayCommand, runCommand } from './run.js';
 
 /** `noodroute` with every command. A command fetches what it needs when it runs, so that the light ones start quickly. */
@@ -13,6 +14,7 @@ export function noodroute(): Command {
     .version('0.1.0', '-V, --version', 'show the version')
     .enablePositionalOptions();
   program.addCommand(runCommand());
+  program.addCommand(reloadCommand());
   program.addCommand(checkCommand());
   program.addCommand(labCommand());
   program.addCommand(engineCommand());

@@ -1,7 +1,10 @@
 import { Command } from 'commander';
 import type { Config } from '../config/config.js';
+import type { LoadResult } from '../config/load.js';
 import { messageOf } from '../domain/errors.js';
 import { explained } from './conventions.js';
+
+const LAB_ONLY = 'it names lab endpoints, which could answer a real 112 call';
 
 /** `noodroute run FILE`: the gateway, for real. */
 export function runCommand(): Command {
@@ -9,11 +12,11 @@ export function runCommand(): Command {
     .description('Start the gateway (and the embedded SIP engine, unless the site uses drachtio-server).')
     .argument('<file>', 'site file')
     .action(async (file: string) => {
-      await run(await loaded(file, false));
+      await run(await loaded(file, false), async () => reloader(file, false));
     });
   return explained(command, {
     examples: [
-      ['noodroute run site.yaml', 'prints {"ready":true} once calls are accepted; ends with SIGTERM or Ctrl-C'],
+      ['noodroute run site.yaml', 'prints {"ready":true} once calls are accepted; SIGHUP reads the files again'],
     ],
     fails: 'it cannot start: the site file is wrong, or a port is taken',
   });
@@ -23,7 +26,7 @@ export function runCommand(): Command {
 export function labGatewayCommand(): Command {
   return new Command('lab-gateway').argument('<file>', 'site file').action(async (file: string) => {
     process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-    await run(await loaded(file, true));
+    await run(await loaded(file, true), async () => reloader(file, true));
   });
 }
 
@@ -34,21 +37,34 @@ async function loaded(file: string, lab: boolean): Promise<Config> {
     return fail(result.problems.map(formatProblem).join('\n'));
   }
   if (result.config.lab && !lab) {
-    return fail(`${file}: it names lab endpoints, which could answer a real 112 call; start it with: noodroute lab`);
+    return fail(`${file}: ${LAB_ONLY}; start it with: noodroute lab`);
   }
   return result.config;
 }
 
-async function run(config: Config): Promise<void> {
+/** Reads the same file again, with the same rule about lab endpoints. */
+async function reloader(file: string, lab: boolean): Promise<() => LoadResult> {
+  const { loadConfig } = await import('../config/load.js');
+  return () => {
+    const result = loadConfig(file);
+    const isWrong = result.ok && result.config.lab && !lab;
+    return isWrong ? { ok: false, problems: [{ file, line: 1, column: 1, path: '', message: LAB_ONLY }] } : result;
+  };
+}
+
+async function run(config: Config, load: () => Promise<() => LoadResult>): Promise<void> {
   const { createLog } = await import('../adapters/log/pino.js');
   const { Gateway } = await import('../app/gateway.js');
   const log = createLog(config.log.level);
-  const gateway = new Gateway(config, log);
+  const gateway = new Gateway(config, log, await load());
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'a fault that nothing caught; calls go on');
   });
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'a promise that nothing caught; calls go on');
+  });
+  process.on('SIGHUP', () => {
+    gateway.reload();
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {

@@ -14,6 +14,15 @@ export interface Config {
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' };
   /** The carriers are simulated. Such a file serves `npm start` and `noodroute lab`, never real callers. */
   readonly lab: boolean;
+  /** The files that it was read from. */
+  readonly source: ConfigSource;
+}
+
+/** Which files a configuration is. */
+export interface ConfigSource {
+  /** SHA-256 over the files' own, in hexadecimal. */
+  readonly version: string;
+  readonly files: readonly { readonly file: string; readonly sha256: string }[];
 }
 
 /** The SIP server that carries our calls. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cautions } from './checks/cautions.js';
 import { coverage, independence } from './checks/coverage.js';
 import { dialling } from './checks/dialling.js';
@@ -128,5 +129,13 @@ function build(draft: Draft, files: Files, secret: string): Config {
     journal: { directory: journal.directory === undefined ? JOURNAL_DIRECTORY : files.resolve(journal.directory) },
     log,
     lab,
+    source: versionOf([draft.site.source, dialPlan.source, draft.inventory.source]),
   });
+}
+
+/** The same files give the same version. A secret is in none of them. */
+function versionOf(sources: readonly YamlFile[]): Config['source'] {
+  const files = sources.map(({ file, sha256 }) => ({ file, sha256: sha256 ?? '' }));
+  const version = createHash('sha256').update(files.map(({ sha256 }) => sha256).join(' '));
+  return { version: version.digest('hex'), files };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   isAlias,
   isCollection,
@@ -36,6 +37,8 @@ export interface YamlFile {
   readonly value: unknown;
   /** Wrong YAML syntax, keys that occur twice, tags. */
   readonly problems: readonly Problem[];
+  /** Of its text, in hexadecimal; undefined where it could not be read. */
+  readonly sha256: string | undefined;
   /** A problem with the value at `path`; with the nearest key above it where there is none. */
   problem(path: ConfigPath, message: string, hint?: string, spot?: Spot): Problem;
 }
@@ -52,18 +55,20 @@ export function parseYaml(file: string, text: string): YamlFile {
 /** A file of which nothing is known but what is wrong with it. */
 export function unusable(file: string, message: string): YamlFile {
   const problem = (path: ConfigPath, text: string, hint?: string): Problem => make(file, TOP, path, text, hint);
-  return { file, value: undefined, problems: [problem([], message)], problem };
+  return { file, value: undefined, problems: [problem([], message)], sha256: undefined, problem };
 }
 
 class ParsedFile implements YamlFile {
   readonly file: string;
   readonly value: unknown;
   readonly problems: readonly Problem[];
+  readonly sha256: string;
   readonly #document: Document;
   readonly #lines = new LineCounter();
 
   constructor(file: string, text: string) {
     this.file = file;
+    this.sha256 = createHash('sha256').update(text).digest('hex');
     // The fail-safe schema knows no numbers and no booleans: a telephone number stays what was written.
     const options = {
       schema: 'failsafe',

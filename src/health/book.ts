@@ -75,7 +75,12 @@ export class HealthBook {
    * A book for every (trunk, service) that a route of `network` joins. States that `previous` holds are kept, so that
    * a new configuration does not forget.
    */
-  constructor(network: Network, now: Instant, settings: HealthSettings = defaultHealthSettings, previous?: HealthBook) {
+  constructor(
+    network: Network,
+    now: Instant,
+    settings: HealthSettings = defaultHealthSettings,
+    previous?: Pick<HealthBook, 'health'>,
+  ) {
     this.#settings = settings;
     this.#trunks = trunkEntries(network, (trunk, service) => previous?.health(trunk, service) ?? unproven(now));
     this.#byTrunk = groupBy(this.#trunks, ({ trunk }) => trunk);

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -38,9 +38,20 @@ export interface TestGateway {
   health(): Promise<unknown>;
   /** `engine` is what is open in the embedded engine; drachtio-server does not tell. */
   stats(): Promise<{ readonly openCalls: number; readonly dialogs: number; readonly engine?: EngineCounts }>;
+  /** Changes its site files, and lets it read them again. */
+  reload(site: TestSite, edit?: (inventory: string) => string): Promise<ReloadAnswer>;
   /** What the gateway logged so far. */
   log(): string;
   stop(): Promise<void>;
+}
+
+/** What the gateway says of an order to read its files again. */
+export interface ReloadAnswer {
+  readonly status: number;
+  readonly ok: boolean;
+  readonly version: string;
+  readonly needsRestart?: readonly string[];
+  readonly problems?: readonly string[];
 }
 
 interface EngineCounts {
@@ -77,6 +88,15 @@ export async function startGateway(site: TestSite): Promise<TestGateway> {
     calls: async () => get('/calls'),
     health: async () => get('/health'),
     stats: async () => get('/stats'),
+    reload: async (changed, edit) => {
+      writeSite(folder, changed);
+      if (edit !== undefined) {
+        const file = join(folder, 'inventory.yaml');
+        writeFileSync(file, edit(readFileSync(file, 'utf8')));
+      }
+      const response = await fetch(`http://${site.host}:8080/reload`, { method: 'POST' });
+      return { status: response.status, ...((await response.json()) as Omit<ReloadAnswer, 'status'>) };
+    },
     log: () => log.join('') + (drachtio?.log() ?? ''),
     stop: async () => {
       process.removeListener('exit', endWithTest);

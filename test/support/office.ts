@@ -35,7 +35,16 @@ export function office(network: Network = smallNetwork(KPN_AND_SECOND), broken: 
   let seed = 0;
   const random = { fraction: () => 0.5, hex: (bytes: number) => String(++seed).padStart(bytes * 2, '0') };
   const numbering = dutchNumbers;
-  const desk = new Desk({ server, clock, random, log, journal, dispatcher: keeper, numbering, site: 'west' });
+  const desk = new Desk({
+    server,
+    clock,
+    random,
+    log,
+    journal,
+    dispatcher: keeper,
+    numbering: () => numbering,
+    site: 'west',
+  });
   keeper.onTrunkGone((trunk, service) => {
     desk.trunkGone(trunk, service);
   });
