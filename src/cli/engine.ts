@@ -10,6 +10,7 @@ interface EngineCommandOptions {
   readonly admin: { readonly host: string; readonly port: number };
   readonly contact: readonly Contact[];
   readonly tryingAfter: number;
+  readonly forgiving?: true;
   readonly exitWithParent?: true;
 }
 
@@ -29,6 +30,7 @@ export function engineCommand(): Command {
       readTryingAfter,
       0,
     )
+    .option('--forgiving', 'take what belongs to a call and can be understood, also where it breaks the rules of SIP')
     .addOption(
       new Option('--log-level <level>', 'accepted for the gateway; the engine reports only what ends it').hideHelp(),
     )
@@ -51,8 +53,8 @@ async function run(options: EngineCommandOptions): Promise<void> {
   process.on('uncaughtException', report);
   process.on('unhandledRejection', report);
   const { startEngine } = await import('../engine/engine.js');
-  const { contact: contacts, admin: control, tryingAfter } = options;
-  const engine = await startEngine({ contacts, control, secret, tryingAfter }).catch((error: unknown) =>
+  const { contact: contacts, admin: control, tryingAfter, forgiving = false } = options;
+  const engine = await startEngine({ contacts, control, secret, tryingAfter, forgiving }).catch((error: unknown) =>
     fail(whyNot(error)),
   );
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly timers?: TimerTable;
   /** Milliseconds until an INVITE gets its 100 Trying; at once where not given. See `AgentOptions`. */
   readonly tryingAfter?: number;
+  /** Takes the messages of calls that break a rule and can be understood. Strict where not given, as RFC 4475 asks. */
+  readonly forgiving?: boolean;
 }
 
 /** A running engine. */

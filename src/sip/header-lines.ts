@@ -1,6 +1,11 @@
 import { CR, isBlank, LF, trimBlanks } from './chars.js';
 import type { Header } from './headers.js';
 
+/** More header lines than this are not read: looking one up takes time in proportion to their number. */
+const HEADERS_AT_MOST = 1_000;
+/** Characters of the longest header. */
+const LONGEST_HEADER = 128 * 1024;
+
 /** A text and how far it has been read. */
 export interface Scan {
   readonly text: string;
@@ -20,7 +25,8 @@ export function takeLine(scan: Scan): string {
 
 /**
  * Takes header lines up to and with the empty line. Folded lines are joined by one space. The error names the first line
- * that is no header, or is `truncated` where the text stops within a line; all other headers are there.
+ * that is no header; or it is `too many headers` or `header too long` where some are left out, or `truncated` where the text
+ * stops within a line. All other headers are there.
  */
 export function takeHeaders(scan: Scan): { readonly headers: readonly Header[]; readonly error: string | undefined } {
   const headers: Header[] = [];
@@ -34,8 +40,15 @@ export function takeHeaders(scan: Scan): { readonly headers: readonly Header[]; 
     const name = trimBlanks(line.slice(0, Math.max(colon, 0)));
     if (name === '' || isBlank(line.charCodeAt(0))) {
       error ??= `bad header line: ${line.slice(0, 60)}`;
+      continue;
+    }
+    const value = unfolded(line.slice(colon + 1), scan);
+    if (headers.length >= HEADERS_AT_MOST) {
+      error ??= 'too many headers';
+    } else if (value.length > LONGEST_HEADER) {
+      error ??= 'header too long';
     } else {
-      headers.push({ name, value: unfolded(line.slice(colon + 1), scan) });
+      headers.push({ name, value });
     }
   }
   return { headers, error: error ?? (endsInLine(scan) ? 'truncated' : undefined) };

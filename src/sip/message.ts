@@ -39,7 +39,8 @@ type StartLine =
  * Forgiven: a line end of LF or CR alone, empty lines in front, blanks around the colon, folded lines, extra blanks in
  * the start line, a missing or senseless Content-Length (the body is what is there), a Content-Length below what is
  * there (the body is cut), no empty line after the headers. Errors: `empty`, `not SIP`, `bad status`, `no Request-URI`,
- * `unsupported version ...`, `bad header line: ...`, `truncated`. Never throws; takes time in proportion to the length.
+ * `unsupported version ...`, `bad header line: ...`, `too many headers`, `header too long`, `truncated`. Never throws; takes
+ * time in proportion to the length. What breaks a rule that it does not know of is the business of `examine`.
  */
 export function parseMessage(bytes: string): ParseResult {
   const scan: Scan = { text: bytes, at: skipLineEnds(bytes) };

@@ -29,6 +29,7 @@ export async function startRig(
     control: { host, port: 9022 },
     secret: SECRET,
     timers,
+    forgiving: true,
     ...more,
   });
 }
@@ -123,6 +124,8 @@ export interface Srf extends EventEmitter {
   disconnect(): void;
   invite(handler: Handler): void;
   options(handler: Handler): void;
+  message(handler: Handler): void;
+  register(handler: Handler): void;
   use(handler: (req: Req, res: Res, next: () => void) => void): void;
   request(
     uri: string,

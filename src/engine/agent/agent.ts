@@ -47,6 +47,8 @@ export interface AgentOptions extends ListenOptions {
   readonly random?: () => number;
   /** Whether new work must be refused. Never where not given. */
   readonly isOverloaded?: () => boolean;
+  /** Takes the messages of calls that break a rule and can be understood, in place of refusing them. */
+  readonly forgiving?: boolean;
   /** The Server header of our responses; none where not given. */
   readonly product?: string;
   /**
@@ -115,7 +117,7 @@ export class Agent implements AgentCore {
     this.tryingAfter = options.tryingAfter ?? 0;
     this.#events = events;
     this.#product = options.product === undefined ? [] : [{ name: 'Server', value: options.product }];
-    this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser(), options.isOverloaded);
+    this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser(), options);
     this.#ways = new Ways(this.clock);
     this.#locator = new Locator(options.names ?? dnsNames(), this.clock, options.random ?? Math.random);
   }

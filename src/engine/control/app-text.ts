@@ -1,6 +1,7 @@
 import { asciiLower } from '../../sip/chars.js';
 import { cseq, header, sameName, withoutHeader } from '../../sip/headers.js';
 import { parseMessage, type Header, type SipMessage } from '../../sip/message.js';
+import { METHODS } from '../../sip/methods.js';
 import { parseNameAddr } from '../../sip/name-addr.js';
 import { parseUri } from '../../sip/uri.js';
 
@@ -25,11 +26,6 @@ export interface AppMessage {
 const OWN_PREFIX = 'x-noodroute-';
 /** Written by the server, whatever the application says. */
 const SERVER_WRITES = ['Via', 'Route', 'Record-Route', 'RSeq', 'Content-Length'] as const;
-/** The methods that applications may send. */
-export const METHODS: ReadonlySet<string> = new Set([
-  'INVITE', 'ACK', 'PRACK', 'CANCEL', 'BYE', 'OPTIONS', 'REGISTER', 'INFO', 'UPDATE', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY',
-  'REFER', 'PUBLISH',
-]); // prettier-ignore
 
 /**
  * Reads the SIP text of an application. Its Content-Length is ignored: srf counts characters. The body is what follows the

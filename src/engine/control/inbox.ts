@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { header, headerValues } from '../../sip/headers.js';
 import { printMessage, type SipResponse } from '../../sip/message.js';
+import { METHODS } from '../../sip/methods.js';
 import { tagOf } from '../../sip/name-addr.js';
 import type { AgentEvents } from '../agent/agent.js';
 import { WHY_ENDED, type DialogEvents } from '../agent/dialog.js';
@@ -8,7 +9,7 @@ import type { InviteServer } from '../agent/invite-server.js';
 import type { RequestServer } from '../agent/request-server.js';
 import { responsePeer, type IncomingRequest } from '../transaction/incoming.js';
 import type { App } from './app.js';
-import { METHODS, responseHeaders, withAddress, type Wishes } from './app-text.js';
+import { responseHeaders, withAddress, type Wishes } from './app-text.js';
 import type { Apps } from './apps.js';
 import type { Leg, Legs } from './legs.js';
 import { addressOf, cancelLine, networkLine, newRequestLine, responseSent, unsolicitedByeLine } from './lines.js';

@@ -44,8 +44,7 @@ export function readIncoming(
   size: number,
 ): IncomingRequest | IncomingResponse | Unusable {
   const { headers } = message;
-  const topVia = header(headers, 'Via');
-  const via = topVia === undefined ? undefined : parseVia(firstOf(topVia));
+  const via = topVia(message);
   const callId = header(headers, 'Call-ID');
   const sequence = cseq(headers);
   const from = header(headers, 'From');
@@ -81,6 +80,12 @@ export function readIncoming(
     : { ...matched, message };
 }
 
+/** The Via of who sent it; undefined where there is none that can be read. */
+export function topVia({ headers }: SipMessage): Via | undefined {
+  const value = header(headers, 'Via');
+  return value === undefined ? undefined : parseVia(firstOf(value));
+}
+
 /** Whether a message that came in is a request. */
 export function isRequest(incoming: IncomingRequest | IncomingResponse): incoming is IncomingRequest {
   return incoming.message.kind === 'request';
@@ -91,7 +96,7 @@ function firstOf(value: string): string {
 }
 
 /** RFC 3581 4: the address and port that the request really came from, in its top Via. */
-function noteSource(headers: readonly Header[], source: Peer): readonly Header[] {
+export function noteSource(headers: readonly Header[], source: Peer): readonly Header[] {
   const top = headers.findIndex(({ name }) => sameName(name, 'Via'));
   return headers.map((each, at) => (at === top ? { name: 'Via', value: withSource(each.value, source) } : each));
 }
@@ -110,12 +115,11 @@ function withSource(topVia: string, source: Peer): string {
  * Where a response to a request goes: over UDP to the source, at the port that its Via names (RFC 3261 18.2.2, RFC 3581 4);
  * else to the end of its connection.
  */
-export function responsePeer(request: IncomingRequest): Peer {
-  const { via, source } = request;
+export function responsePeer({ via, source }: Pick<IncomingRequest, 'via' | 'source'>): Peer {
   return source.transport !== 'udp' || via.params.has('rport') ? source : { ...source, port: via.port ?? 5060 };
 }
 
 /** Where it goes when that connection is gone (RFC 3261 18.2.2). */
-export function sentByPeer({ via, source }: IncomingRequest): Peer {
+export function sentByPeer({ via, source }: Pick<IncomingRequest, 'via' | 'source'>): Peer {
   return { ...source, port: via.port ?? defaultPort(source.transport) };
 }

@@ -1,9 +1,9 @@
+import { examine, isOfACall, mended, type Fault } from '../../sip/faults.js';
 import { header } from '../../sip/headers.js';
 import {
   parseMessage,
   printMessage,
   type Header,
-  type ParseResult,
   type SipMessage,
   type SipRequest,
   type SipResponse,
@@ -16,6 +16,7 @@ import {
   readIncoming,
   responsePeer,
   sentByPeer,
+  topVia,
   type IncomingRequest,
   type IncomingResponse,
 } from './incoming.js';
@@ -24,7 +25,7 @@ import { InviteServerTransaction, type InviteServerUser } from './invite-server.
 import { NonInviteClientTransaction, type NonInviteClientUser } from './non-invite-client.js';
 import { NonInviteServerTransaction, type NonInviteServerUser } from './non-invite-server.js';
 import { ClientTable, type ClientEntry } from './client-table.js';
-import { addVia, bareResponse, cancelOf, failureAck, newBranch } from './own-messages.js';
+import { addVia, bareResponse, cancelOf, failureAck, newBranch, refusalOf, type Refusal } from './own-messages.js';
 
 import { ServerTable, type ServerEntry } from './server-table.js';
 import type {
@@ -49,12 +50,21 @@ const SERVERS_AT_MOST = 50_000;
 /** Resends doubling from less would be a flood. */
 const SHORTEST_T1 = 10;
 
+/** How a layer treats what it could take or refuse. */
+interface LayerOptions {
+  /** Whether new work must be refused (RFC 3261 21.5.4). What belongs to an open call never is. Never where not given. */
+  readonly isOverloaded?: (() => boolean) | undefined;
+  /** Whether the messages of calls are taken where they break a rule and can be understood. */
+  readonly forgiving?: boolean | undefined;
+}
+
 /** Matches messages to transactions and makes new ones (RFC 3261 17). */
 export class TransactionLayer implements TransportEvents {
   readonly #clock: EngineClock;
   readonly #timers: TimerTable;
   readonly #user: LayerUser;
   readonly #isOverloaded: () => boolean;
+  readonly #forgiving: boolean;
   readonly #clients = new ClientTable();
   readonly #servers = new ServerTable();
   /** Messages that could not be understood, or not be sent, by what was wrong. */
@@ -62,9 +72,9 @@ export class TransactionLayer implements TransportEvents {
   /** Messages that break the grammar and could be understood all the same, by what was wrong. */
   readonly forgiven = new Map<string, number>();
 
-  /** @param isOverloaded whether new work must be refused (RFC 3261 21.5.4). What belongs to an open call never is. */
-  constructor(clock: EngineClock, timers: TimerTable, user: LayerUser, isOverloaded: () => boolean = () => false) {
-    this.#isOverloaded = isOverloaded;
+  constructor(clock: EngineClock, timers: TimerTable, user: LayerUser, options: LayerOptions = {}) {
+    this.#isOverloaded = options.isOverloaded ?? ((): boolean => false);
+    this.#forgiving = options.forgiving ?? false;
     this.#clock = clock;
     this.#timers = timers;
     this.#user = user;
@@ -173,7 +183,7 @@ export class TransactionLayer implements TransportEvents {
       const message = parsed.ok ? parsed.message : parsed.partial;
       count(this.discarded, 'too large');
       if (message?.kind === 'request') {
-        this.#refuseUnseen(message, from, transport, 513, 'Message Too Large');
+        this.#refuseUnseen(message, from, transport, { status: 513 });
       }
     });
   }
@@ -222,39 +232,39 @@ export class TransactionLayer implements TransportEvents {
   }
 
   #read(text: string, from: Peer, transport: Transport): void {
-    const parsed = parseMessage(text);
-    const message = parsed.ok ? parsed.message : forgivable(parsed);
-    if (message === undefined) {
-      return this.#refuseUnreadable(parsed, from, transport);
+    const { message, fault } = examine(parseMessage(text));
+    if (message === undefined || (fault !== undefined && !this.#forgives(message, fault))) {
+      return this.#refuse(message, fault, from, transport);
     }
-    const incoming = readIncoming(message, from, transport, text.length);
+    const incoming = readIncoming(fault === undefined ? message : mended(message), from, transport, text.length);
     if (typeof incoming === 'string') {
       return count(this.discarded, incoming);
     }
-    if (!parsed.ok) {
-      count(this.forgiven, kindOf(parsed.error));
+    if (fault !== undefined) {
+      count(this.forgiven, fault.kind);
     }
     return isRequest(incoming) ? this.#receivedRequest(incoming) : this.#receivedResponse(incoming);
   }
 
-  /** 400 or 505 to what has enough of a request to be answered (RFC 3261 8.2). */
-  #refuseUnreadable(parsed: ParseResult, from: Peer, transport: Transport): void {
-    if (parsed.ok) {
-      return;
-    }
-    count(this.discarded, kindOf(parsed.error));
-    if (parsed.partial?.kind === 'request') {
-      const isVersion = parsed.error.startsWith(BAD_VERSION);
-      const [status, reason] = isVersion ? [505, 'Version Not Supported'] : [400, 'Bad Request'];
-      this.#refuseUnseen(parsed.partial, from, transport, status, reason);
+  /** Whether a message with a fault is taken all the same. Else a single odd header could cost an emergency call, or its answer. */
+  #forgives(message: SipMessage, fault: Fault): boolean {
+    return this.#forgiving && fault.isClear && isOfACall(message);
+  }
+
+  /** Answers a request that cannot be taken, where that is possible, and counts it. */
+  #refuse(message: SipMessage | undefined, fault: Fault | undefined, from: Peer, transport: Transport): void {
+    count(this.discarded, fault?.kind ?? 'empty');
+    if (message?.kind === 'request' && fault !== undefined) {
+      this.#refuseUnseen(message, from, transport, fault);
     }
   }
 
   /** Answers a request without a transaction (RFC 3261 8.2.7). An ACK has no answer. */
-  #refuseUnseen(request: SipRequest, from: Peer, transport: Transport, status: number, reason: string): void {
-    const incoming = readIncoming(request, from, transport, 0);
-    if (typeof incoming !== 'string' && isRequest(incoming) && request.method !== 'ACK') {
-      this.#reply(printMessage(bareResponse(incoming, status, reason)), incoming);
+  #refuseUnseen(request: SipRequest, source: Peer, transport: Transport, why: Refusal): void {
+    const via = topVia(request);
+    if (via !== undefined && request.method !== 'ACK') {
+      const to = { via, source };
+      this.#send(printMessage(refusalOf(request, source, why)), responsePeer(to), transport, sentByPeer(to));
     }
   }
 
@@ -474,23 +484,8 @@ export class TransactionLayer implements TransportEvents {
   }
 }
 
+const COOKIE = 'z9hG4bK';
 const NOBODY: ClientUser = { response: () => undefined, failed: () => undefined };
-const BAD_HEADER = 'bad header line';
-const BAD_VERSION = 'unsupported version';
-
-/**
- * A message whose start line is sound, and of whose headers or body a part is not: it can still be understood. Without this a
- * single odd header would cost an emergency call, or the answer to one.
- */
-function forgivable(parsed: ParseResult & { readonly ok: false }): SipMessage | undefined {
-  return parsed.error === 'truncated' || parsed.error.startsWith(BAD_HEADER) ? parsed.partial : undefined;
-}
-
-/** What was wrong, without the words of the sender. */
-function kindOf(error: string): string {
-  return [BAD_HEADER, BAD_VERSION].find((kind) => error.startsWith(kind)) ?? error;
-}
-
 /** Whether the network below resends what is lost, so that transactions need not (RFC 3261 17). */
 function isReliable(transport: Transport): boolean {
   return transport.protocol !== 'udp';
@@ -519,11 +514,11 @@ function sendResponse(
   return machine.respond(response.status, text) ? text : undefined;
 }
 
-/** RFC 3261 17.2.3; without the magic cookie the fields of RFC 2543 tell requests apart. */
+/** RFC 3261 17.2.3; without the magic cookie, or with nothing behind it, the fields of RFC 2543 tell requests apart. */
 function serverKey(request: IncomingRequest, method: string): string {
   const { via, branch } = request;
   const sentBy = `${via.host.toLowerCase()}:${via.port ?? 5060}`;
-  if (branch.startsWith('z9hG4bK')) {
+  if (branch.startsWith(COOKIE) && branch.length > COOKIE.length) {
     return `${branch} ${sentBy} ${method}`;
   }
   return `${request.callId} ${request.cseq.number} ${request.fromTag ?? ''} ${branch} ${sentBy} ${method}`;

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { cseq, header, headerValues, withoutHeader } from '../../sip/headers.js';
+import { cseq, header, headerValues, sameName, withoutHeader } from '../../sip/headers.js';
 import type { Header, SipRequest, SipResponse } from '../../sip/message.js';
 import { printHostPort } from '../../sip/host-port.js';
-import type { Transport } from '../transport/transport.js';
-import type { IncomingRequest } from './incoming.js';
+import { tagOf, withTag } from '../../sip/name-addr.js';
+import type { Peer, Transport } from '../transport/transport.js';
+import { noteSource, type IncomingRequest } from './incoming.js';
 
 /** What a response of ours says beside what it copies from the request. */
 export interface ResponseParts {
@@ -40,6 +41,34 @@ export function responseTo(request: IncomingRequest, parts: ResponseParts): SipR
 export function bareResponse(request: IncomingRequest, status: number, reason: string): SipResponse {
   return responseTo(request, { status, reason, headers: [], body: '', toTag: newTag() });
 }
+
+/** Why a request is refused before it makes a transaction. */
+export interface Refusal {
+  readonly status: 400 | 416 | 420 | 501 | 505 | 513;
+  /** The option tags that nobody has defined. */
+  readonly unsupported?: readonly string[];
+}
+
+const PHRASES: Readonly<Record<Refusal['status'], string>> = {
+  400: 'Bad Request',
+  416: 'Unsupported URI Scheme',
+  420: 'Bad Extension',
+  501: 'Not Implemented',
+  505: 'Version Not Supported',
+  513: 'Message Too Large',
+};
+
+/** The response to a request that may lack anything: what is there is copied as it stands (RFC 3261 8.2.6). */
+export function refusalOf({ headers }: SipRequest, source: Peer, { status, unsupported }: Refusal): SipResponse {
+  const copied = noteSource(headers, source).filter(({ name }) => COPIED.some((each) => sameName(each, name)));
+  const tagged = copied.map(({ name, value }) =>
+    sameName(name, 'To') && tagOf(value) === undefined ? { name, value: withTag(value, newTag()) } : { name, value },
+  );
+  const extra = unsupported === undefined ? [] : [{ name: 'Unsupported', value: unsupported.join(', ') }];
+  return { kind: 'response', status, reason: PHRASES[status], headers: [...tagged, ...extra], body: '' };
+}
+
+const COPIED = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
 
 /** A tag: 64 random bits (RFC 3261 19.3 asks for 32). */
 export function newTag(): string {
