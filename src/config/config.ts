@@ -1,11 +1,18 @@
+import type { TrunkId } from '../domain/ids.js';
+import type { Inventory } from '../domain/inventory.js';
 import type { Network } from '../domain/network.js';
 import type { NumberingPlan } from '../numbering/service.js';
+import type { Secret } from './secret.js';
 
 /** Everything a gateway is told, checked as a whole and frozen to the last value. */
 export interface Config {
   /** The site of the inventory at which this gateway stands. */
   readonly site: string;
   readonly network: Network;
+  /** The hardware between us and the carriers. */
+  readonly inventory: Inventory;
+  /** What trunks answer a digest challenge with (RFC 8760). */
+  readonly credentials: ReadonlyMap<TrunkId, Credentials>;
   readonly numbering: NumberingPlan;
   readonly sip: SipSettings;
   readonly admin: { readonly address: string; readonly port: number };
@@ -25,6 +32,29 @@ export interface ConfigSource {
   readonly files: readonly { readonly file: string; readonly sha256: string }[];
 }
 
+/** Who we are to a carrier that asks. */
+export interface Credentials {
+  readonly user: string;
+  /** Undefined: any realm. */
+  readonly realm: string | undefined;
+  readonly password: Secret;
+}
+
+/** How to reach a SIP server. */
+export interface SipServerAccess {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: Secret;
+}
+
+/** Files for TLS (PEM), absolute or from the working directory. */
+export interface TlsFiles {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  /** Undefined: the roots of the system. */
+  readonly caFile: string | undefined;
+}
+
 /** The SIP server that carries our calls. */
 export interface SipSettings {
   /** `embedded`: our own engine, started as a process. `drachtio`: a drachtio-server that runs already. */
@@ -33,6 +63,9 @@ export interface SipSettings {
   readonly contacts: readonly string[];
   /** Where the SIP server waits for the application (TCP). */
   readonly control: { readonly host: string; readonly port: number };
-  /** What the application shows to the SIP server. Never to be logged. */
+  /** What the application shows to the SIP server at `control`. Never to be logged. */
   readonly secret: string;
+  /** All SIP servers: that of `control` first, then those that run beside it. */
+  readonly servers: readonly SipServerAccess[];
+  readonly tls: TlsFiles | undefined;
 }

@@ -8,6 +8,8 @@ const MAX_BYTES = 4 * 1024 * 1024;
 export interface ConfigIo {
   /** The bytes or the text of a file. Throws with a `code`, as `node:fs` does. */
   readonly readFile?: (path: string) => string | Uint8Array;
+  /** The permission bits of a file, such as 0o600. Undefined where there are none to be had. */
+  readonly modeOf?: (path: string) => number | undefined;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -22,18 +24,28 @@ export interface Files {
   read(path: string): ReadResult;
   /** The path as a program that does not know the site file may use it. */
   resolve(path: string): string;
+  /** Whether every user of the machine may read it. False where that is not known. */
+  isReadableByAll(path: string): boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Opens the files around a site file. */
 export function filesAround(sitePath: string, io: ConfigIo): Files {
   const readFile = io.readFile ?? readRegularFile;
+  const modeOf = io.modeOf ?? modeOnDisk;
   const resolve = (path: string): string => (isAbsolute(path) ? path : join(dirname(sitePath), path));
   return {
     resolve,
+    isReadableByAll: (path) => ((modeOf(resolve(path)) ?? 0) & OTHERS_READ) !== 0,
     read: (path) => readText(resolve(path), readFile),
     env: io.env ?? process.env,
   };
+}
+
+const OTHERS_READ = 0o004;
+
+function modeOnDisk(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.mode;
 }
 
 /** Reads a file as UTF-8. Never throws. */

@@ -1,23 +1,28 @@
 import { createHash } from 'node:crypto';
+import { chains } from './checks/chains.js';
 import { cautions } from './checks/cautions.js';
 import { coverage, independence } from './checks/coverage.js';
 import { dialling } from './checks/dialling.js';
 import { doubles } from './checks/doubles.js';
-import { lines } from './checks/lines.js';
+import { barring, lines } from './checks/lines.js';
 import { labOnly, listening } from './checks/listening.js';
 import { plans, takingOver } from './checks/plans.js';
 import { references } from './checks/references.js';
-import type { Config } from './config.js';
+import type { Config, SipSettings, TlsFiles } from './config.js';
 import { dialPlanFileSchema } from './dial-plan-file.js';
 import type { Check, Draft } from './draft.js';
 import { filesAround, readText, type ConfigIo, type Files } from './files.js';
 import { deepFreeze } from './freeze.js';
 import { inventoryFileSchema } from './inventory-file.js';
-import { buildNetwork, numberingPlan } from './network.js';
+import { buildInventory } from './hardware.js';
+import { buildNetwork } from './network.js';
+import { numberingPlan } from './numbering.js';
 import { sortProblems, type Problem } from './problem.js';
 import { checkSchema, type Checked } from './schema.js';
-import { readSecret } from './secret.js';
-import { siteFileSchema } from './site-file.js';
+import { openSecrets, readSecrets, type Secrets } from './secrets.js';
+import { readableFiles } from './checks/named-files.js';
+import { Secret } from './secret.js';
+import { siteFileSchema, type SiteFile } from './site-file.js';
 import { parseYaml, unusable, type YamlFile } from './yaml-file.js';
 
 export { formatProblem, type Problem } from './problem.js';
@@ -28,7 +33,7 @@ export type LoadResult =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** Rules about single entries: they hold even while others do not keep to the schema. */
-const ENTRY_CHECKS: readonly Check[] = [references, doubles, dialling, lines, plans];
+const ENTRY_CHECKS: readonly Check[] = [references, doubles, dialling, lines, barring, chains, plans];
 /** Rules about the whole: they would only confuse while entries are missing. */
 const WHOLE_CHECKS: readonly Check[] = [coverage, takingOver, listening, labOnly];
 const WARNINGS: readonly Check[] = [independence, cautions];
@@ -104,27 +109,28 @@ function run(checks: readonly Check[], draft: Draft): readonly Problem[] {
 }
 
 function finish(draft: Draft, files: Files): LoadResult {
-  const secret = readSecret(draft.site, files);
-  const problems = [...run(WHOLE_CHECKS, draft), ...(secret.ok ? [] : [secret.problem])];
-  if (!secret.ok || problems.length > 0) {
+  const secrets = readSecrets(draft, files);
+  const problems = [...run(WHOLE_CHECKS, draft), ...readableFiles(draft, files), ...secrets.problems];
+  if (problems.length > 0) {
     return { ok: false, problems: sortProblems(problems) };
   }
-  return { ok: true, config: build(draft, files, secret.secret), warnings: sortProblems(run(WARNINGS, draft)) };
+  const warnings = sortProblems([...run(WARNINGS, draft), ...openSecrets(draft, files)]);
+  return { ok: true, config: build(draft, files, secrets), warnings };
 }
 
 /** Where the journal is written when the site file does not say so: in the working directory. */
 const JOURNAL_DIRECTORY = 'var/journal';
 
-function build(draft: Draft, files: Files, secret: string): Config {
-  const { site, dialPlan } = draft;
-  const { sip, admin, journal, log, lab } = site.value;
-  const { engine, contacts } = sip;
-  const control = { host: sip.control.host, port: sip.control.port };
+function build(draft: Draft, files: Files, secrets: Secrets): Config {
+  const { site, dialPlan, inventory } = draft;
+  const { admin, journal, log, lab } = site.value;
   return deepFreeze({
     site: site.value.site,
     network: buildNetwork(draft),
+    inventory: buildInventory(inventory.value),
+    credentials: secrets.credentials,
     numbering: numberingPlan(dialPlan.value),
-    sip: { engine, contacts, control, secret },
+    sip: sipSettings(site.value, files, secrets),
     admin,
     journal: { directory: journal.directory === undefined ? JOURNAL_DIRECTORY : files.resolve(journal.directory) },
     log,
@@ -138,4 +144,19 @@ function versionOf(sources: readonly YamlFile[]): Config['source'] {
   const files = sources.map(({ file, sha256 }) => ({ file, sha256: sha256 ?? '' }));
   const version = createHash('sha256').update(files.map(({ sha256 }) => sha256).join(' '));
   return { version: version.digest('hex'), files };
+}
+
+function sipSettings({ sip }: SiteFile, files: Files, { control: secret, servers }: Secrets): SipSettings {
+  const { engine, contacts, tls } = sip;
+  const control = { host: sip.control.host, port: sip.control.port };
+  const first = { ...control, secret: new Secret(secret) };
+  return { engine, contacts, control, secret, servers: [first, ...servers], tls: tls && tlsFiles(tls, files) };
+}
+
+function tlsFiles({ certificateFile, keyFile, caFile }: NonNullable<SiteFile['sip']['tls']>, files: Files): TlsFiles {
+  return {
+    certificateFile: files.resolve(certificateFile),
+    keyFile: files.resolve(keyFile),
+    caFile: caFile === undefined ? undefined : files.resolve(caFile),
+  };
 }

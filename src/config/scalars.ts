@@ -80,6 +80,10 @@ function digits(expected: string, pattern: RegExp) {
   });
 }
 
+export const rate = scalar('a number of calls per hour, such as 40 or 0.5', (text) => {
+  const value = /^\d{1,7}(?:\.\d{1,3})?$/.test(text) ? Number(text) : 0;
+  return value > 0 ? value : undefined;
+});
 export const flag = scalar('true or false', (text) => (text === 'true' ? true : text === 'false' ? false : undefined));
 export const port = scalar('a port from 1 to 65535', readPort);
 export const host = scalar('an IP address or a host name', readHost);
@@ -117,4 +121,10 @@ export const label = scalar('a text of at most 200 characters', (text) =>
 );
 export const filePath = scalar('the path of a file', (text) =>
   text !== '' && !text.includes('\0') ? text : undefined,
+);
+export const userName = scalar('a user name without spaces, quotes and colons', (text) =>
+  /^[^\s":\\]{1,128}$/.test(text) ? text : undefined,
+);
+export const variableName = scalar('the name of an environment variable', (text) =>
+  /^[A-Z_][A-Z0-9_]{0,63}$/i.test(text) ? text : undefined,
 );

@@ -1,45 +1,27 @@
-import { isLoopback } from './address.js';
-import type { Part } from './draft.js';
-import type { Files } from './files.js';
-import type { Problem } from './problem.js';
-import type { SiteFile } from './site-file.js';
+/** A secret that shows itself only when asked: not in JSON, not in text, not in what `console` or a log makes of it. */
+export class Secret {
+  readonly #text: string;
 
-/** What drachtio-server expects where nobody chose a secret. Good enough only where nobody else can connect. */
-const WELL_KNOWN = 'cymru';
-const VARIABLE = 'NOODROUTE_ENGINE_SECRET';
-
-/** A secret, or why there is none. */
-export type SecretResult =
-  | { readonly ok: true; readonly secret: string }
-  | { readonly ok: false; readonly problem: Problem };
-
-/** The secret of the control connection: from the environment, else from a file, else the well-known one on loopback. */
-export function readSecret({ source, value }: Part<SiteFile>, files: Files): SecretResult {
-  const { host, secretFile } = value.sip.control;
-  const given = files.env[VARIABLE];
-  if (given !== undefined && given !== '') {
-    return usable(given) ?? refuse(`${VARIABLE} is not usable, expected printable characters without | and spaces`);
+  constructor(text: string) {
+    this.#text = text;
   }
-  if (secretFile !== undefined) {
-    const read = files.read(secretFile);
-    const path = ['sip', 'control', 'secretFile'];
-    return read.ok
-      ? (usable(read.text.trim()) ??
-          refuse(
-            `${read.file} holds no usable secret, expected one line of printable characters without | and spaces`,
-            path,
-          ))
-      : refuse(read.message, path);
-  }
-  return isLoopback(host)
-    ? { ok: true, secret: WELL_KNOWN }
-    : refuse(`no secret for ${host}, expected secretFile or ${VARIABLE}`);
 
-  function refuse(message: string, path: readonly string[] = ['sip', 'control']): SecretResult {
-    return { ok: false, problem: source.problem(path, message) };
+  /** The secret itself. Only for what sends it or computes with it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toString(): string {
+    return HIDDEN;
+  }
+
+  toJSON(): string {
+    return HIDDEN;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return HIDDEN;
   }
 }
 
-function usable(secret: string): SecretResult | undefined {
-  return /^[!-{}~]{1,256}$/.test(secret) ? { ok: true, secret } : undefined;
-}
+const HIDDEN = '[secret]';

@@ -14,6 +14,13 @@ export function table<Entry extends z.ZodType>(entry: Entry, what: string) {
   return z.record(name, entry, { error: ({ input }) => wrong(input, `a mapping from names to ${what}`) });
 }
 
+/** A mapping with a `name` and more, of which the name alone may be written in its place. */
+export function labelOr<Shape extends { readonly name: z.ZodType } & z.ZodRawShape>(
+  full: ReturnType<typeof mapping<Shape>>,
+) {
+  return z.preprocess((value) => (typeof value === 'string' ? { name: value } : value), full).meta({ orLabel: true });
+}
+
 /** A list of things of one kind. */
 export function list<Entry extends z.ZodType>(entry: Entry, what: string) {
   return z.array(entry, { error: ({ input }) => wrong(input, `a list of ${what}`) });
@@ -47,5 +54,8 @@ function childOf(schema: unknown, key: PropertyKey): unknown {
 function unwrap(schema: unknown): unknown {
   const isWrapped =
     schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
-  return isWrapped ? unwrap(schema.unwrap()) : schema;
+  if (isWrapped) {
+    return unwrap(schema.unwrap());
+  }
+  return schema instanceof z.ZodPipe && schema.in instanceof z.ZodTransform ? unwrap(schema.out) : schema;
 }

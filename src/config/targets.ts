@@ -1,5 +1,6 @@
 import type { SipAddress } from '../domain/network.js';
 import { showAddress } from './address.js';
+import { allWithin, coreOf, type Chains } from './risk-groups.js';
 import type { AddressEntry, DialPlanFile, RouteEntry } from './dial-plan-file.js';
 
 /** One thing that a route may dial. */
@@ -39,4 +40,9 @@ export function targetOf(address: string, entry: AddressEntry): Target | undefin
 /** The name of a route: the same in every plan. */
 export function routeKey({ service, trunk }: RouteEntry, { number, domain }: Target): string {
   return `${service}/${trunk}/${number}${domain === undefined ? '' : `@${showAddress(domain)}`}`;
+}
+
+/** What a target is lost with: its host's network, what the file names beside, and all that these are lost with. */
+export function targetGroups({ hostedBy, riskGroups }: Target, chains: Chains): readonly string[] {
+  return allWithin([...(hostedBy === undefined ? [] : [coreOf(hostedBy)]), ...riskGroups], chains);
 }

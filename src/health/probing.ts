@@ -57,8 +57,8 @@ export function nextProbe(
   if (schedule.lastSent === undefined) {
     return now;
   }
-  if (quickProbesLeft(schedule, ledgers) > 0) {
-    return after(schedule.lastSent, quickSpacing(usual));
+  if (quickProbesLeft(trunk, schedule, ledgers) > 0) {
+    return after(schedule.lastSent, quickSpacing(trunk));
   }
   // The first probe goes at once. The second waits up to twice the interval: from then on the trunks are out of step.
   const wait = schedule.sent === 1 ? ms(usual * (1 + jitter)) : idleWait(usual, ledgers, now, jitter);
@@ -84,17 +84,19 @@ export function probeTimeout({ roundTrip }: ProbeLedger): Milliseconds {
   return ms(Math.min(longestTimeout, Math.max(shortestTimeout, lateAfter(roundTrip))));
 }
 
-function quickProbesLeft(schedule: ProbeSchedule, ledgers: readonly Ledgers[]): number {
+function quickProbesLeft({ quickProbes }: Trunk, schedule: ProbeSchedule, ledgers: readonly Ledgers[]): number {
   const doubt = doubtSince(ledgers);
   if (doubt === undefined) {
     return 0;
   }
-  return probingSettings.quickAtMost - (schedule.quickFor === doubt ? schedule.quickSent : 0);
+  const atMost = Math.min(probingSettings.quickAtMost, quickProbes?.atMost ?? probingSettings.quickAtMost);
+  return atMost - (schedule.quickFor === doubt ? schedule.quickSent : 0);
 }
 
-function quickSpacing(usual: Milliseconds): Milliseconds {
+function quickSpacing({ probeInterval, quickProbes }: Trunk): Milliseconds {
   const { quickSpacing, usualInterval } = probingSettings;
-  return ms(quickSpacing * Math.max(1, usual / usualInterval));
+  const usual = ms(quickSpacing * Math.max(1, probeInterval / usualInterval));
+  return ms(Math.max(usual, quickProbes?.spacing ?? usual));
 }
 
 function idleWait(usual: Milliseconds, ledgers: readonly Ledgers[], now: Instant, jitter: number): Milliseconds {

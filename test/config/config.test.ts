@@ -85,7 +85,7 @@ t.test('trunks get their defaults by kind, and all that they are lost with', (t)
     address: { host: '192.0.2.13', port: 5060, transport: 'udp' },
   });
   t.same([...(sip?.riskGroups ?? [])], ['kpn-core']);
-  t.same([...(mobile?.riskGroups ?? [])], ['gateway:lte', 'mobile-core', 'ups-a']);
+  t.same([...(mobile?.riskGroups ?? [])], ['gateway:lte', 'mobile-core', 'site:west', 'ups-a']);
   const own = loaded(
     loadWith(
       change(
@@ -305,7 +305,7 @@ t.test('noodroute check says what is wrong, and ends with 1', async (t) => {
   t.equal(stdout, '');
   t.match(
     stderr,
-    'bad/site-unknown-key.yaml:5:3: sip.enginee: unknown key, expected one of engine, contacts, control (did',
+    'bad/site-unknown-key.yaml:5:3: sip.enginee: unknown key, expected one of engine, contacts, control, servers, tls (did',
   );
   t.match(stderr, 'bad/site-unknown-key.yaml: 3 errors\n');
   const json = await check('nowhere.yaml', '--json');

@@ -493,6 +493,10 @@ t.test('when to probe', (t) => {
   t.equal(quick[0], 10_050);
   t.equal(quick[8], 10_450, 'nine quick ones');
   t.same(quick.slice(9), [11_450, 12_450], 'then every second');
+  const frail = trunk('x', 'y', { quickProbes: { spacing: ms(200), atMost: 2 } });
+  t.same(probeTimes(frail, doubted, probed, 3), [10_200, 10_400, 11_400], 'no more than the far end tolerates');
+  const untouchable = trunk('x', 'y', { quickProbes: { spacing: ms(50), atMost: 0 } });
+  t.same(probeTimes(untouchable, doubted, probed, 1), [11_000]);
   t.same(probeTimes(usual, new Story().sees(lostProbe).health.ledgers, probed, 1), [10_050], 'after a lost probe too');
   t.same(probeTimes(usual, new Story().sees(failure('silent'), goodProbe).health.ledgers, probed, 1), [11_000]);
   t.same(probeTimes(usual, new Story().sees(failure('rejected')).health.ledgers, probed, 1), [11_000]);

@@ -1,8 +1,9 @@
 import { NORMAL_PLAN } from '../dial-plan-file.js';
 import { plansOf, type Check, type Draft, type PlacedPlan, type PlacedRoute } from '../draft.js';
 import type { Problem } from '../problem.js';
-import { riskGroupsOf } from '../risk-groups.js';
+import { chainsOf, riskGroupsOf } from '../risk-groups.js';
 import { sharedFate, type FatedRoute } from '../shared-fate.js';
+import { targetGroups, targetsOf } from '../targets.js';
 
 /** Every service can be dialled, has a route, and does not stand or fall with its pair over one carrier. */
 export const coverage: Check = (draft) => [...dialable(draft), ...routed(draft), ...pairFate(draft)];
@@ -84,10 +85,17 @@ export const independence: Check = (draft) => {
   });
 };
 
-function fatedRoutes(service: string, draft: Draft): readonly FatedRoute[] {
-  const plan = plansOf(draft).find(({ id }) => id === draft.dialPlan.value.defaultPlan);
-  return openTrunks(service, plan?.routes ?? [], draft).map(({ name, trunk }) => ({
-    trunk: name,
-    riskGroups: riskGroupsOf(trunk, draft.inventory.value),
-  }));
+function fatedRoutes(service: string, { dialPlan, inventory }: Draft): readonly FatedRoute[] {
+  const chains = chainsOf(inventory.value);
+  const plan = plansOf({ dialPlan }).find(({ id }) => id === dialPlan.value.defaultPlan);
+  return (plan?.routes ?? []).flatMap(({ route }) => {
+    const trunk = inventory.value.trunks[route.trunk];
+    const groups = trunk?.enabled === true ? riskGroupsOf(route.trunk, trunk, inventory.value) : undefined;
+    return route.service !== service || groups === undefined
+      ? []
+      : targetsOf(route, dialPlan.value).map((target) => ({
+          trunk: route.trunk,
+          riskGroups: [...new Set([...groups, ...targetGroups(target, chains)])].sort(),
+        }));
+  });
 }

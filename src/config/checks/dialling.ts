@@ -1,6 +1,6 @@
 import { recognise } from '../../numbering/service.js';
 import { namesIn, routesOf, type Check, type Draft, type PlacedRoute } from '../draft.js';
-import { numberingPlan } from '../network.js';
+import { numberingPlan } from '../numbering.js';
 import type { Problem } from '../problem.js';
 import type { RouteEntry } from '../dial-plan-file.js';
 import { targetsOf } from '../targets.js';

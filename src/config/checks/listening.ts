@@ -1,6 +1,6 @@
 import type { SipAddress } from '../../domain/network.js';
 import { isLoopback, isWildcard, readContact, showAddress } from '../address.js';
-import type { Check, Draft } from '../draft.js';
+import { contested, type Check, type Claim, type Draft } from '../draft.js';
 import type { ConfigPath, Problem } from '../problem.js';
 
 interface Listener extends SipAddress {
@@ -14,6 +14,7 @@ export const listening: Check = (draft) => [
   ...collisions(draft),
   ...ownTrunks(draft),
   ...spoken(draft),
+  ...servers(draft),
 ];
 
 function contacts({ site: { source, value } }: Draft): readonly Problem[] {
@@ -67,36 +68,55 @@ function ownTrunks(draft: Draft): readonly Problem[] {
     });
 }
 
-/** The embedded engine has no TLS yet, and reaches a trunk over TCP only from a contact over TCP. */
+/** Each SIP server once: two connections to one server are one server to lose. */
+function servers({ site: { source, value } }: Draft): readonly Problem[] {
+  const named = [
+    { ...value.sip.control, path: ['sip', 'control'], owner: 'sip.control' },
+    ...value.sip.servers.map((server, index) => {
+      return { ...server, path: ['sip', 'servers', index], owner: `sip.servers[${index}]` };
+    }),
+  ];
+  const claims = named.map(({ host, port, path, owner }): Claim => ({ key: `${host}:${port}`, source, path, owner }));
+  return contested(claims, ({ key }, { owner }) => `${key} is ${owner} already, expected another SIP server`);
+}
+
+/** TLS needs a certificate, and the embedded engine reaches a trunk over TCP or TLS only from a contact of that kind. */
 function spoken(draft: Draft): readonly Problem[] {
   const { site, inventory } = draft;
+  const contacts = contactListeners(site.value.sip.contacts);
   if (site.value.sip.engine !== 'embedded') {
     return [];
   }
-  const contacts = contactListeners(site.value.sip.contacts);
-  const hasTcp = contacts.some(({ transport }) => transport === 'tcp');
+  const own = new Set(['udp', ...contacts.map(({ transport }) => transport)]);
   return [
-    ...contacts.filter(({ transport }) => transport === 'tls').map(({ path }) => site.source.problem(path, NO_TLS)),
+    ...contacts
+      .filter(({ transport }) => transport === 'tls' && site.value.sip.tls === undefined)
+      .map(({ path }) => site.source.problem(path, NO_CERTIFICATE)),
     ...Object.entries(inventory.value.trunks)
-      .filter(([, { address }]) => address.transport === 'tls' || (address.transport === 'tcp' && !hasTcp))
-      .map(([id, { address }]) =>
-        inventory.source.problem(['trunks', id, 'address'], address.transport === 'tls' ? NO_TLS : NO_TCP_CONTACT),
-      ),
+      .filter(([, { address }]) => !own.has(address.transport))
+      .map(([id, { address }]) => inventory.source.problem(['trunks', id, 'address'], noContact(address.transport))),
   ];
 }
 
-const NO_TLS = 'the embedded engine does not speak tls yet, expected udp or tcp';
-const NO_TCP_CONTACT = 'the site listens nowhere over tcp, expected a contact with transport=tcp in its site file';
+const NO_CERTIFICATE = 'a contact over tls needs a certificate, expected sip.tls with certificateFile and keyFile';
+
+function noContact(transport: string): string {
+  return `the site listens nowhere over ${transport}, expected a contact with transport=${transport} in its site file`;
+}
 
 /** A lab file stays on this machine, and nothing on this machine is taken for a carrier outside a lab file. */
 export const labOnly: Check = (draft) => (draft.site.value.lab ? labReach(draft) : []);
+
+function remoteServers({ site: { value } }: Draft) {
+  return value.sip.servers.map(({ host }, index) => ({ host, path: ['sip', 'servers', index] }));
+}
 
 function labReach(draft: Draft): readonly Problem[] {
   const { site, inventory } = draft;
   const message = (host: string): string =>
     `${host} is outside this machine, expected a loopback address in a lab file`;
   return [
-    ...listeners(draft)
+    ...[...listeners(draft), ...remoteServers(draft)]
       .filter(({ host }) => !isLoopback(host))
       .map(({ path, host }) => site.source.problem(path, message(host))),
     ...Object.entries(inventory.value.trunks)

@@ -10,6 +10,8 @@ export const references: Check = (draft) => [
   ...destinationReferences(draft),
   ...planReferences(draft),
   ...hardwareReferences(draft),
+  ...chainReferences(draft),
+  ...ingressReferences(draft),
   ...trunkReferences(draft),
 ];
 
@@ -20,6 +22,7 @@ const KINDS = {
   gateway: 'gateways',
   site: 'sites',
   trunk: 'trunks',
+  zone: 'zones',
 } as const;
 
 type Kind = keyof typeof KINDS;
@@ -75,23 +78,49 @@ function planReferences(draft: Draft): readonly Problem[] {
   ];
 }
 
-function hardwareReferences({ inventory: { source, value } }: Draft): readonly Problem[] {
+function hardwareReferences({ dialPlan, inventory: { source, value } }: Draft): readonly Problem[] {
   const look = lookIn(source, source);
+  const services = lookIn(dialPlan.source, source);
   const groups = groupLook(source);
   return [
-    ...Object.entries(value.sites).flatMap(([id, { riskGroups }]) => groups(['sites', id], riskGroups)),
     ...Object.entries(value.gateways).flatMap(([id, gateway]) => [
       ...look(['gateways', id, 'site'], gateway.site, 'site'),
       ...groups(['gateways', id], gateway.riskGroups),
+      ...groups(['gateways', id, 'management'], gateway.management?.riskGroups ?? []),
     ]),
     ...Object.entries(value.lines).flatMap(([id, line]) => [
       ...look(['lines', id, 'gateway'], line.gateway, 'gateway'),
       ...look(['lines', id, 'trunk'], line.trunk, 'trunk'),
+      ...look(['lines', id, 'homeNetwork'], line.homeNetwork, 'carrier'),
+      ...groups(['lines', id], line.riskGroups),
+      ...line.barred.flatMap((name, index) => services(['lines', id, 'barred', index], name, 'service')),
     ]),
-    ...Object.entries(value.ingresses).flatMap(([id, { carrier }]) =>
-      look(['ingresses', id, 'carrier'], carrier, 'carrier'),
+    ...Object.entries(value.zones).flatMap(([id, { reaches }]) =>
+      reaches.flatMap((name, index) => look(['zones', id, 'reaches', index], name, 'zone')),
     ),
   ];
+}
+
+function chainReferences({ inventory: { source, value } }: Draft): readonly Problem[] {
+  const groups = groupLook(source);
+  const tables = ['riskGroups', 'carriers', 'sites'] as const;
+  return tables.flatMap((table) =>
+    Object.entries<{ readonly riskGroups: readonly string[] }>(value[table]).flatMap(([id, { riskGroups }]) =>
+      groups([table, id], riskGroups),
+    ),
+  );
+}
+
+function ingressReferences({ dialPlan, inventory: { source, value } }: Draft): readonly Problem[] {
+  const look = lookIn(source, source);
+  const services = lookIn(dialPlan.source, source);
+  return Object.entries(value.ingresses).flatMap(([id, { carrier, zone, expectedBusyHour }]) => [
+    ...look(['ingresses', id, 'carrier'], carrier, 'carrier'),
+    ...look(['ingresses', id, 'zone'], zone, 'zone'),
+    ...Object.keys(expectedBusyHour).flatMap((name) =>
+      services(['ingresses', id, 'expectedBusyHour', name], name, 'service'),
+    ),
+  ]);
 }
 
 function trunkReferences({ inventory: { source, value } }: Draft): readonly Problem[] {
@@ -100,6 +129,7 @@ function trunkReferences({ inventory: { source, value } }: Draft): readonly Prob
   return Object.entries(value.trunks).flatMap(([id, trunk]) => [
     ...look(['trunks', id, 'carrier'], trunk.carrier, 'carrier'),
     ...look(['trunks', id, 'gateway'], trunk.gateway, 'gateway'),
+    ...look(['trunks', id, 'zone'], trunk.zone, 'zone'),
     ...groups(['trunks', id], trunk.riskGroups),
   ]);
 }
