@@ -13,6 +13,8 @@ export interface AdminView {
   stats(): Promise<unknown>;
   /** The configuration in force, as plain JSON. */
   configuration(): unknown;
+  /** What the next call of a service would try, and why: plain JSON, or what is wrong with the question. */
+  route(service: string, without: readonly string[]): { readonly plan: unknown } | { readonly error: string };
   /** Reads the configuration again. */
   reload(): { readonly ok: boolean };
   /** The latest records, oldest first. */
@@ -65,6 +67,11 @@ function routes(view: AdminView): Hono {
     return context.json(state, state.ready ? 200 : 503);
   });
   app.get('/config', (context) => context.json(view.configuration()));
+  app.get('/route', (context) => {
+    const { service = '' } = context.req.query();
+    const answer = view.route(service, context.req.queries('without') ?? []);
+    return 'plan' in answer ? context.json(answer.plan) : context.json(answer, 404);
+  });
   app.post('/reload', (context) => {
     if (context.req.header('origin') !== undefined) {
       return context.json({ ok: false, problems: ['not for web pages'] }, 403);

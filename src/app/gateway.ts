@@ -1,4 +1,5 @@
 import { messageOf } from '../domain/errors.js';
+import { id, type ServiceId } from '../domain/ids.js';
 import { DrachtioServer } from '../adapters/drachtio/server.js';
 import { MemoryJournal } from '../adapters/journal/memory.js';
 import { systemClock, systemRandom } from '../adapters/system/clock.js';
@@ -152,6 +153,17 @@ export class Gateway {
     this.#log.info({ host, port }, 'calls are accepted');
   }
 
+  #route(service: string, without: readonly string[]): ReturnType<AdminView['route']> {
+    const { network } = this.#config;
+    const [unknown] = this.#keeper.unknownNames(without);
+    if (unknown !== undefined) {
+      return { error: `${unknown} is no carrier, trunk or risk group of this site` };
+    }
+    const plan = this.#keeper.explain(id<ServiceId>(service), without);
+    const known = [...network.services.keys()].join(', ');
+    return plan === undefined ? { error: `there is no service ${service}, only ${known}` } : { plan };
+  }
+
   #adminView(): AdminView {
     const journal = this.#journal;
     return {
@@ -167,6 +179,7 @@ export class Gateway {
         engine: await this.#engine?.stats(),
       }),
       configuration: () => ({ ...this.#config.source, loadedAt: this.#loadedAt.toISOString() }),
+      route: (service, without) => this.#route(service, without),
       reload: () => this.reload(),
       recent: (type) => journal.recent(type),
       subscribe: (listener) => journal.subscribe(listener),

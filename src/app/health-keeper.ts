@@ -14,6 +14,7 @@ import type { Journal, Log } from '../ports/journal.js';
 import type { SipServer, Source } from '../ports/sip-server.js';
 import { candidatesFor } from '../routing/candidates.js';
 import { withoutTrying } from '../routing/deadlines.js';
+import { explainPlan, unknownNames, type PlanExplanation } from '../routing/explain.js';
 import { buildPlans, plan, type Plans } from '../routing/planner.js';
 import { FirstAnswers } from './first-answers.js';
 import { ingressTable, type IngressTable } from './ingress-table.js';
@@ -117,6 +118,24 @@ export class HealthKeeper implements Dispatcher {
     this.#turn += 1;
     const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed, hasRoom });
     return this.#server.reportsTrying ? attempts : attempts.map((attempt) => this.#withoutTrying(attempt));
+  }
+
+  /** What the next call of a service would try, and why; undefined where there is no such service. */
+  explain(service: ServiceId, without: readonly string[]): PlanExplanation | undefined {
+    const now = this.#clock.now();
+    return this.#network.services.has(service)
+      ? explainPlan(this.#network, this.#book.view(), service, {
+          turn: this.#turn + 1,
+          without,
+          hasRoom: (trunk) => this.hasRoom(trunk),
+          canaryAllowed: (trunk) => this.#book.admitsCanary(trunk, service, now),
+        })
+      : undefined;
+  }
+
+  /** Those of these names that are no carrier, trunk or risk group. */
+  unknownNames(names: readonly string[]): readonly string[] {
+    return unknownNames(this.#network, names);
   }
 
   ingressOf(source: Source): Ingress | undefined {

@@ -5,6 +5,7 @@ import { explained, withConventions } from './conventions.js';
 import { engineCommand } from './engine.js';
 import { labCommand } from './lab.js';
 import { reloadCommand } from './reload.js';
+import { routeCommand } from './route.js';
 import { labGatewayCommand, runCommand } from './run.js';
 
 /** `noodroute` with every command. A command fetches what it needs when it runs, so that the light ones start quickly. */
@@ -15,6 +16,7 @@ export function noodroute(): Command {
     .enablePositionalOptions();
   program.addCommand(runCommand());
   program.addCommand(reloadCommand());
+  program.addCommand(routeCommand());
   program.addCommand(checkCommand());
   program.addCommand(labCommand());
   program.addCommand(engineCommand());

@@ -71,6 +71,19 @@ t.test('a new configuration loses no call and no verdict, and a wrong one change
     t.match(gateway.log(), /the new configuration is wrong; the old one stays in force/);
   });
 
+  await t.test('the plan and its reasons can be asked for', async (t) => {
+    const ask = async (query: string) => {
+      const response = await fetch(`http://${HOST}:8080/route?${query}`);
+      return { status: response.status, ...((await response.json()) as Record<string, unknown>) };
+    };
+    t.match(await ask('service=112&without=kpn'), { status: 200, service: '112', isPanic: false });
+    t.match(await ask('service=112&without=kpm'), {
+      status: 404,
+      error: 'kpm is no carrier, trunk or risk group of this site',
+    });
+    t.match(await ask('service=113'), { status: 404, error: 'there is no service 113, only 112, 0900-8844' });
+  });
+
   await t.test('an answered call outlives its trunk; later calls and late answers do not bring it back', async (t) => {
     t.match(await gateway.reload(site(kpn, second)), { ok: true });
     const talking = call(1, 1_500);
