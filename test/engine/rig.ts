@@ -92,7 +92,7 @@ export interface Dialog extends EventEmitter {
   readonly local: { sdp: string };
   readonly remote: { sdp: string };
   destroy(options?: { headers?: Headers }): Promise<Req>;
-  request(options: { method: string; headers?: Headers; body?: string }): Promise<Res>;
+  request(options: { method: string; headers?: Headers; body?: string; auth?: Credentials }): Promise<Res>;
   modify(sdp: string): Promise<string>;
 }
 
@@ -102,11 +102,29 @@ export interface CallOptions {
   proxy?: string;
   noAck?: boolean;
   callingNumber?: string;
+  followRedirects?: boolean;
+  keepUriOnRedirect?: boolean;
+  auth?: Credentials;
+}
+
+/** What drachtio-srf answers a challenge with. */
+interface Credentials {
+  readonly username: string;
+  readonly password: string;
 }
 
 export interface Progress {
   cbRequest?: (error: unknown, request: Req) => void;
   cbProvisional?: (response: Res) => void;
+}
+
+interface RequestOptions {
+  method: string;
+  headers?: Headers;
+  body?: string;
+  proxy?: string;
+  stackDialogId?: string;
+  auth?: Credentials;
 }
 
 type Handler = (req: Req, res: Res) => void;
@@ -127,10 +145,8 @@ export interface Srf extends EventEmitter {
   message(handler: Handler): void;
   register(handler: Handler): void;
   use(handler: (req: Req, res: Res, next: () => void) => void): void;
-  request(
-    uri: string,
-    options: { method: string; headers?: Headers; body?: string; proxy?: string; stackDialogId?: string },
-  ): Promise<Req>;
+  request(uri: string, options: RequestOptions): Promise<Req>;
+  request(uri: string, options: RequestOptions, callback: (error: unknown, sent: Req) => void): void;
   createUAS(req: Req, res: Res, options: CallOptions): Promise<Dialog>;
   createUAC(uri: string, options: CallOptions, progress?: Progress): Promise<Dialog>;
   createB2BUA(

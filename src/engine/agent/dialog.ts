@@ -166,6 +166,7 @@ export class AgentDialog implements DialogMember {
    */
   bye(headers: readonly Header[] = [], events: ClientEvents = NOBODY): RequestClient {
     this.#over = true;
+    this.#patience?.cancel();
     this.acknowledge();
     this.#refuseOpenInvite();
     const { request, hop, transport } = this.#next('BYE', headers, '');
@@ -313,6 +314,7 @@ export class AgentDialog implements DialogMember {
       return this.#refuse(handle, 481);
     }
     this.#over = true;
+    this.#patience?.cancel();
     this.#core.dialogs.remove(this);
     this.#unacknowledged?.handle.acknowledged();
     this.#unacknowledged = undefined;
@@ -338,7 +340,10 @@ export class AgentDialog implements DialogMember {
   #ending(events: ClientEvents): ClientUser {
     return {
       response: (response) => {
-        if (response.message.status >= 200) {
+        const { status } = response.message;
+        if (events !== NOBODY && isChallenge(status)) {
+          this.#byeChallenged();
+        } else if (status >= 200) {
           this.#core.dialogs.remove(this);
         }
         events.response(response);
@@ -348,6 +353,15 @@ export class AgentDialog implements DialogMember {
         events.failed(cause);
       },
     };
+  }
+
+  /** The dialog stands until a BYE with credentials comes; without one it is as good as over. */
+  #byeChallenged(): void {
+    this.#over = false;
+    this.#patience = this.#core.clock.setTimer(this.#core.timers.t1x64, () => {
+      this.drop();
+      this.#events.ended('bye');
+    });
   }
 
   #sendHeldBye(): void {
@@ -433,6 +447,11 @@ export class AgentDialog implements DialogMember {
   #refuse(handle: ServerHandle, status: number, headers: readonly Header[] = []): void {
     handle.respond(this.#core.response(handle.incoming, status, undefined, headers, ''));
   }
+}
+
+/** Whether the peer asks for credentials (RFC 3261 22). */
+export function isChallenge(status: number): boolean {
+  return status === 401 || status === 407;
 }
 
 function isContact({ name }: Header): boolean {

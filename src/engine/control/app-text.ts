@@ -1,5 +1,5 @@
 import { asciiLower } from '../../sip/chars.js';
-import { cseq, header, sameName, withoutHeader } from '../../sip/headers.js';
+import { canonicalName, cseq, header, sameName, withoutHeader } from '../../sip/headers.js';
 import { parseMessage, type Header, type SipMessage } from '../../sip/message.js';
 import { METHODS } from '../../sip/methods.js';
 import { parseNameAddr } from '../../sip/name-addr.js';
@@ -49,7 +49,7 @@ export function readAppText(text: string): AppMessage | string {
   if (message.kind === 'request' && !METHODS.has(message.method)) {
     return `invalid request-uri: ${message.method} ${message.uri}`;
   }
-  const kept = message.headers.filter(({ name }) => !isWrittenHere(name));
+  const kept = message.headers.filter(({ name }) => !isWrittenHere(name)).map(inUsualSpelling);
   const typed = withContentType(kept, body);
   if (typed === undefined) {
     return 'missing content-type';
@@ -127,6 +127,27 @@ function isReadable({ name, value }: Header): boolean {
     return value !== '' && !/\s/.test(value);
   }
   return value === '*' || !ADDRESSES.some((each) => sameName(each, name)) || parseNameAddr(value) !== undefined;
+}
+
+/** Not more names than this are remembered. */
+const SPELLINGS_AT_MOST = 500;
+const spellings = new Map<string, string>();
+
+/**
+ * drachtio-srf writes most names in lower case, and some devices take only `Contact` for a Contact. What has a capital, and
+ * `x-` names, stay as the application wrote them.
+ */
+function inUsualSpelling({ name, value }: Header): Header {
+  return { name: spellings.get(name) ?? newSpelling(name), value };
+}
+
+function newSpelling(name: string): string {
+  const keeps = name.length === 1 || name.startsWith('x-') || name !== asciiLower(name);
+  const spelling = keeps ? name : canonicalName(name);
+  if (spellings.size < SPELLINGS_AT_MOST) {
+    spellings.set(name, spelling);
+  }
+  return spelling;
 }
 
 function withoutLength(head: string): string {

@@ -3,7 +3,7 @@ import { header } from '../../sip/headers.js';
 import { printMessage, type SipRequest } from '../../sip/message.js';
 import { tagOf } from '../../sip/name-addr.js';
 import { UnsendableError, type Agent } from '../agent/agent.js';
-import type { AgentDialog } from '../agent/dialog.js';
+import { isChallenge, type AgentDialog } from '../agent/dialog.js';
 import type { InviteClient, InviteEnding } from '../agent/invite-client.js';
 import { completeRequest } from '../agent/new-request.js';
 import type { ClientEvents, RequestClient } from '../agent/request-client.js';
@@ -71,9 +71,6 @@ export class Orders {
     const sent = this.#sendInDialog(app, leg, { ...message, headers }, txnId);
     if (typeof sent === 'string') {
       return app.reply(order, sent);
-    }
-    if (message.method === 'BYE') {
-      this.#legs.remove(leg);
     }
     app.reply(order, requestSent(sent, txnId));
   }
@@ -193,6 +190,23 @@ export class Orders {
     );
   }
 
+  /** The leg is there until the final response to its BYE; one that was challenged can be sent again. */
+  #untilOver(leg: Leg, events: ClientEvents): ClientEvents {
+    return {
+      response: (response) => {
+        const { status } = response.message;
+        if (status >= 200 && !isChallenge(status)) {
+          this.#legs.remove(leg);
+        }
+        events.response(response);
+      },
+      failed: (cause) => {
+        this.#legs.remove(leg);
+        events.failed(cause);
+      },
+    };
+  }
+
   /** @returns the request as it left, or why it did not. */
   #sendInDialog(app: App, leg: Leg, message: SipRequest, txnId: string): RequestClient | string {
     const { method, headers, body } = message;
@@ -209,6 +223,9 @@ export class Orders {
     }
     if (dialog.over) {
       return NO_DIALOG;
+    }
+    if (method === 'BYE') {
+      return events.of(dialog.bye(headers, this.#untilOver(leg, events)));
     }
     const mustWait = method === 'INVITE' && dialog.inviting;
     return mustWait ? IS_INVITING : events.of(dialog.request(method, headers, body, events));
