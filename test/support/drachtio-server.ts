@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /** The environment names the program, where the tests are to run on drachtio-server. */
 const PROGRAM = process.env['NOODROUTE_DRACHTIO'];
@@ -11,7 +11,7 @@ const READY_WITHIN_MS = 15_000;
 export const usesDrachtio = PROGRAM !== undefined && PROGRAM !== '';
 
 /** Runs the program until our end of the pipe is closed, by us or by the end of the test process. */
-const ENDS_WITH_TEST = 'exec 3<&0; "$0" -f "$1" & server=$!; { cat; kill "$server"; } <&3 & wait "$server"';
+const ENDS_WITH_TEST = 'exec 3<&0; "$@" & server=$!; { cat; kill "$server"; } <&3 & wait "$server"';
 
 /** A drachtio-server of a test. */
 export interface DrachtioProcess {
@@ -33,15 +33,24 @@ export interface DrachtioSite {
 export async function startDrachtio(site: DrachtioSite): Promise<DrachtioProcess> {
   const file = join(site.folder, 'drachtio.conf.xml');
   writeFileSync(file, configuration(site));
-  const child = spawn('sh', ['-c', ENDS_WITH_TEST, PROGRAM ?? '', file], {
-    cwd: site.folder,
+  return startDrachtioAs([PROGRAM ?? '', '-f', file], site);
+}
+
+/** The same with a command line of its own, in which `drachtio` is the program. */
+export async function startDrachtioAs(
+  command: readonly string[],
+  { host, folder }: Omit<DrachtioSite, 'secret'>,
+): Promise<DrachtioProcess> {
+  const child = spawn('sh', ['-c', ENDS_WITH_TEST, 'sh', ...command], {
+    cwd: folder,
+    env: { ...process.env, PATH: `${dirname(PROGRAM ?? '')}:${process.env['PATH'] ?? ''}` },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const log: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (data: Buffer) => log.push(data.toString('latin1')));
   }
-  await takesOrders(site.host, child, log);
+  await takesOrders(host, child, log);
   return {
     log: () => log.join(''),
     stop: async () => stop(child),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CallReport } from '../../src/domain/call-report.js';
-import { startDrachtio, usesDrachtio } from './drachtio-server.js';
+import { startDrachtio, usesDrachtio, type DrachtioProcess } from './drachtio-server.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const SECRET = 'only-for-tests';
@@ -64,8 +64,26 @@ export async function startGateway(site: TestSite): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-site-'));
   writeSite(folder, site);
   const drachtio = usesDrachtio ? await startDrachtio({ host: site.host, secret: SECRET, folder }) : undefined;
-  const child = spawn(process.execPath, [MAIN, 'lab-gateway', join(folder, 'site.yaml')], {
-    // It ends with the test process at the latest, because it watches the channel.
+  return startGatewayProcess('lab-gateway', { folder, file: 'site.yaml', host: site.host, drachtio });
+}
+
+/** Site files in a folder, which is removed with the gateway. */
+export interface SiteFolder {
+  readonly folder: string;
+  readonly file: string;
+  /** Where the gateway listens, as in {@link TestSite}. */
+  readonly host: string;
+  /** Its SIP server, where that is not its own engine. */
+  readonly drachtio: DrachtioProcess | undefined;
+}
+
+/** Starts a gateway with site files that are there; `run` takes only files without lab endpoints. */
+export async function startGatewayProcess(
+  command: 'run' | 'lab-gateway',
+  { folder, file, host, drachtio }: SiteFolder,
+): Promise<TestGateway> {
+  const child = spawn(process.execPath, [MAIN, command, join(folder, file)], {
+    // That of the lab ends with the test process at the latest, because it watches the channel.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const log: string[] = [];
@@ -79,12 +97,12 @@ export async function startGateway(site: TestSite): Promise<TestGateway> {
     throw error;
   });
   const get = async <T>(path: string): Promise<T> => {
-    const response = await fetch(`http://${site.host}:8080${path}`, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(`http://${host}:8080${path}`, { signal: AbortSignal.timeout(5_000) });
     return (await response.json()) as T;
   };
   return {
     server: drachtio === undefined ? 'embedded engine' : 'drachtio-server',
-    sip: `${site.host}:5060`,
+    sip: `${host}:5060`,
     calls: async () => get('/calls'),
     health: async () => get('/health'),
     stats: async () => get('/stats'),

@@ -64,7 +64,7 @@ function groundOf(file: string, source: string): Ground {
   if (/^test\/(unit|config)\//.test(file)) {
     return 'simulation';
   }
-  return source.includes("'../support/gateway.js'") ? 'both servers' : 'embedded engine';
+  return /'\.\.\/support\/(?:gateway|compose-site)\.js'/.test(source) ? 'both servers' : 'embedded engine';
 }
 
 const NOT_RUN = 'not run yet';

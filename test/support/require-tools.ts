@@ -1,7 +1,17 @@
 import { spawnSync } from 'node:child_process';
 
 /** Debian programs that the tests use as real peers. */
-const TOOLS = ['sipp', 'tshark', 'kamailio', 'baresip', 'openssl', 'svmap', 'svwar', 'svcrack'] as const;
+const TOOLS = [
+  'sipp',
+  'tshark',
+  'kamailio',
+  'baresip',
+  'openssl',
+  'svmap',
+  'svwar',
+  'svcrack',
+  'docker-compose',
+] as const;
 
 const missing = TOOLS.filter((tool) => spawnSync('which', [tool]).status !== 0);
 if (missing.length > 0) {
