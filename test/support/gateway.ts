@@ -112,7 +112,7 @@ export async function startGatewayProcess(
         const file = join(folder, 'inventory.yaml');
         writeFileSync(file, edit(readFileSync(file, 'utf8')));
       }
-      const response = await fetch(`http://${site.host}:8080/reload`, { method: 'POST' });
+      const response = await fetch(`http://${host}:8080/reload`, { method: 'POST' });
       return { status: response.status, ...((await response.json()) as Omit<ReloadAnswer, 'status'>) };
     },
     log: () => log.join('') + (drachtio?.log() ?? ''),
