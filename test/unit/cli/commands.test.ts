@@ -49,6 +49,7 @@ t.test('docs/commands.md names every command', async (t) => {
   t.same(
     paths.filter((path) => !page.includes(`\`${path}`)),
     [],
+    'its table has a line for each command',
   );
 });
 
