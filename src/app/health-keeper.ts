@@ -16,6 +16,7 @@ import { candidatesFor } from '../routing/candidates.js';
 import { withoutTrying } from '../routing/deadlines.js';
 import { explainPlan, unknownNames, type PlanExplanation } from '../routing/explain.js';
 import { buildPlans, plan, type Plans } from '../routing/planner.js';
+import { DeadlineKeeper } from './deadline-keeper.js';
 import { FirstAnswers } from './first-answers.js';
 import { ingressTable, type IngressTable } from './ingress-table.js';
 
@@ -37,6 +38,7 @@ export class HealthKeeper implements Dispatcher {
   readonly #log: Log;
   readonly #server: Pick<SipServer, 'reportsTrying'>;
   readonly #firstAnswers = new FirstAnswers();
+  readonly #deadlines = new DeadlineKeeper();
   readonly #channels: Channels;
   #book: HealthBook;
   #ingresses: IngressTable;
@@ -54,7 +56,7 @@ export class HealthKeeper implements Dispatcher {
     this.#channels = new Channels(clock);
     this.#book = new HealthBook(network, clock.now());
     this.#ingresses = ingressTable(network.ingresses);
-    this.#plans = buildPlans(network, this.#book.view());
+    this.#plans = this.#build();
     this.#arm();
   }
 
@@ -79,7 +81,7 @@ export class HealthKeeper implements Dispatcher {
     this.#network = network;
     this.#book = new HealthBook(network, this.#clock.now(), undefined, { health: learned });
     this.#ingresses = ingressTable(network.ingresses);
-    this.#plans = buildPlans(network, this.#book.view());
+    this.#plans = this.#build();
     for (const { trunk, service } of routes) {
       if (!isSame(trunk) || !network.routes.some((route) => route.trunk === trunk && route.service === service)) {
         this.#goneListeners.forEach((listener) => {
@@ -129,6 +131,7 @@ export class HealthKeeper implements Dispatcher {
           without,
           hasRoom: (trunk) => this.hasRoom(trunk),
           canaryAllowed: (trunk) => this.#book.admitsCanary(trunk, service, now),
+          deadlines: (route, trunk) => this.#deadlines.learned.of(route, trunk),
         })
       : undefined;
   }
@@ -189,7 +192,12 @@ export class HealthKeeper implements Dispatcher {
     if (!this.#server.reportsTrying) {
       this.#firstAnswers.learn(attempt, outcome);
     }
+    this.#deadlines.heard(attempt, service, outcome);
     this.record(trunk.id, { type: 'attempt', service: service.id, outcome });
+  }
+
+  gaveUp(attempt: Attempt, service: Service): void {
+    this.#deadlines.gaveUp(attempt, service);
   }
 
   sinceRelease(trunk: TrunkId): Milliseconds | undefined {
@@ -201,6 +209,10 @@ export class HealthKeeper implements Dispatcher {
     this.#changed(this.#book.record(trunk, evidence, this.#clock.now()), { ...evidence, trunk });
   }
 
+  #build(): Plans {
+    return buildPlans(this.#network, this.#book.view(), (route, trunk) => this.#deadlines.learned.of(route, trunk));
+  }
+
   #withoutTrying(attempt: PlannedAttempt): PlannedAttempt {
     const firstProvisional = this.#firstAnswers.of(attempt.trunk.id);
     return { ...attempt, deadlines: withoutTrying(attempt.deadlines, firstProvisional) };
@@ -210,7 +222,7 @@ export class HealthKeeper implements Dispatcher {
     if (changes.length === 0) {
       return;
     }
-    this.#plans = buildPlans(this.#network, this.#book.view());
+    this.#plans = this.#build();
     for (const change of changes) {
       aside(this.#log, 'the journal', () => {
         this.#journal.record({ type: 'health', change, ...(evidence === undefined ? {} : { evidence }) });
@@ -244,6 +256,9 @@ export class HealthKeeper implements Dispatcher {
     const wait: Milliseconds = next === undefined ? TICK_AT_LEAST_EVERY : between(now, next);
     this.#timer = this.#clock.setTimer(ms(Math.min(Math.max(wait, 1), TICK_AT_LEAST_EVERY)), () => {
       this.#changed(this.#book.tick(this.#clock.now()));
+      if (this.#deadlines.learned.changes(this.#network.routes, this.#network.trunks)) {
+        this.#plans = this.#build();
+      }
       this.#arm();
     });
   }

@@ -10,7 +10,7 @@ import type { Journal, JournalRecord, Log } from '../ports/journal.js';
 import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } from '../ports/sip-server.js';
 import type { Header } from '../sip/message.js';
 import { aside } from './aside.js';
-import type { Attempt } from './call.js';
+import type { Attempt, CallStep } from './call.js';
 import type { Channel } from './channels.js';
 import { Door } from './door.js';
 import { refusalOf } from './limits.js';
@@ -44,6 +44,8 @@ export interface Dispatcher {
   standing(planned: PlannedAttempt, service: Service): AttemptStarted['standing'];
   attemptStarted(attempt: Attempt, service: Service): void;
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void;
+  /** We ended an attempt that was open. */
+  gaveUp(attempt: Attempt, service: Service): void;
   /** How long ago a call on the trunk ended, as far as it is known. */
   sinceRelease(trunk: TrunkId): Milliseconds | undefined;
 }
@@ -224,6 +226,9 @@ export class Desk {
         });
       },
       stepped: (session, step) => {
+        aside(log, 'what is learned of attempts', () => {
+          this.#tellGivenUp(session, step);
+        });
         this.#write(() =>
           recordsOf(session.subject, step, {
             standing: (planned) => dispatcher.standing(planned, session.subject.service),
@@ -235,6 +240,14 @@ export class Desk {
         this.#sessions.delete(session.subject.callId);
       },
     };
+  }
+
+  #tellGivenUp({ subject }: CallSession, { before, after }: CallStep): void {
+    const isOver = ({ state }: Attempt): boolean => state.phase === 'given-up';
+    const known = new Set(before.attempts.filter(isOver).map(({ id }) => id));
+    for (const attempt of after.attempts.filter((each) => isOver(each) && !known.has(each.id))) {
+      this.#ports.dispatcher.gaveUp(attempt, subject.service);
+    }
   }
 
   #write(records: () => readonly JournalRecord[]): void {

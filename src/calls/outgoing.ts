@@ -53,7 +53,9 @@ export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): Invi
     ...interval(attempt),
   ];
   const content = contentFor(source, attempt, leg);
-  return { uri, nextHop: trunk.address, headers: [...leg, ...content.headers], body: content.body };
+  const { resend } = attempt.planned.deadlines;
+  const again = resend === undefined ? {} : { resendAfter: resend };
+  return { uri, nextHop: trunk.address, headers: [...leg, ...content.headers], body: content.body, ...again };
 }
 
 /** What goes on of the caller's message, with our call identifier and our hop marker. */

@@ -52,6 +52,12 @@ function planLines({ service, isPanic, routes }: PlanExplanation): readonly stri
   return [head, ...routes.map((each) => routeLine(each, width))];
 }
 
-function routeLine({ place, trunk, number, why }: RouteExplanation, width: number): string {
-  return `  ${String(place ?? '-').padStart(2)}  ${trunk.padEnd(width)}  dials ${number}: ${why.join('; ')}`;
+function routeLine({ place, trunk, number, why, lateAfter }: RouteExplanation, width: number): string {
+  const late = lateAfter === undefined ? '' : `; late after ${lateText(lateAfter)}`;
+  return `  ${String(place ?? '-').padStart(2)}  ${trunk.padEnd(width)}  dials ${number}: ${why.join('; ')}${late}`;
+}
+
+function lateText({ silenceMs, progressMs }: NonNullable<RouteExplanation['lateAfter']>): string {
+  const silence = silenceMs === undefined ? '' : `${Math.round(silenceMs)} ms of silence or `;
+  return `${silence}${Math.round(progressMs)} ms without ringing`;
 }

@@ -15,6 +15,8 @@ export interface Deadlines {
    * nothing was heard so long after its INVITE starts the quick probes, which tell.
    */
   readonly doubt?: Milliseconds;
+  /** When the INVITE is sent again over UDP, where that is sooner than usual: on a trunk that is known to answer sooner. */
+  readonly resend?: Milliseconds;
 }
 
 /** One line of a plan: what to try, and when it is late. */

@@ -135,6 +135,8 @@ export interface InviteRequest {
   readonly nextHop: SipAddress;
   readonly headers: readonly Header[];
   readonly body: string;
+  /** When it is sent again over UDP while nothing has come, where the server can do that. Usual: as the server does (T1). */
+  readonly resendAfter?: Milliseconds;
 }
 
 /** An INVITE on its way. */

@@ -4,7 +4,7 @@ import { type Milliseconds, ms } from '../domain/time.js';
 import { lateAfter, type RoundTrip } from '../health/round-trip.js';
 
 /** A deadline with nothing learned, and the bounds of what may be learned (DESIGN 4.3). */
-interface DeadlineRange {
+export interface DeadlineRange {
   readonly floor: Milliseconds;
   readonly cold: Milliseconds;
   readonly ceiling: Milliseconds;

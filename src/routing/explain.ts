@@ -1,9 +1,9 @@
-import type { AttemptRole } from '../domain/attempt.js';
+import type { AttemptRole, PlannedAttempt } from '../domain/attempt.js';
 import type { CarrierState, HealthView, TrunkState } from '../domain/health.js';
 import type { CarrierId, RouteId, ServiceId, TrunkId } from '../domain/ids.js';
 import type { Network, Trunk } from '../domain/network.js';
 import { areIndependent, candidatesFor, type Candidate } from './candidates.js';
-import { buildPlans, isPanic, plan } from './planner.js';
+import { buildPlans, isPanic, plan, type DeadlinesOf } from './planner.js';
 
 /** One route of a service: its place in the plan, and why it stands there. */
 export interface RouteExplanation {
@@ -17,6 +17,8 @@ export interface RouteExplanation {
   readonly role: AttemptRole | undefined;
   readonly state: TrunkState;
   readonly carrierState: CarrierState;
+  /** When an attempt on it is late, in milliseconds since its INVITE. */
+  readonly lateAfter: { readonly silenceMs?: number; readonly progressMs: number } | undefined;
   /** In words, most important first. */
   readonly why: readonly string[];
 }
@@ -37,6 +39,7 @@ export interface ExplainOptions {
   readonly without?: readonly string[];
   readonly hasRoom?: (trunk: Trunk) => boolean;
   readonly canaryAllowed?: (trunk: TrunkId) => boolean;
+  readonly deadlines?: DeadlinesOf;
 }
 
 /** What the next call of a service would try, in which order, and why each route stands where it stands. */
@@ -46,9 +49,9 @@ export function explainPlan(
   service: ServiceId,
   options: ExplainOptions = {},
 ): PlanExplanation {
-  const { turn = 0, without = [], hasRoom, canaryAllowed } = options;
+  const { turn = 0, without = [], hasRoom, canaryAllowed, deadlines } = options;
   const view = without.length === 0 ? health : viewWithout(network, health, new Set(without));
-  const plans = buildPlans(network, view);
+  const plans = buildPlans(network, view, deadlines);
   const attempts = plan(plans, service, {
     turn,
     ...(hasRoom === undefined ? {} : { hasRoom }),
@@ -63,7 +66,7 @@ export function explainPlan(
     const role = attempts[index]?.role;
     return {
       ...{ place, route: route.id, trunk: trunk.id, carrier: trunk.carrier, number: route.number, tier: route.tier },
-      ...{ role, state, carrierState: view.carrier(trunk.carrier, service) },
+      ...{ role, state, carrierState: view.carrier(trunk.carrier, service), lateAfter: lateness(attempts[index]) },
       why: reasons({ candidate, place, role, first, hasRoom, without: new Set(without) }),
     };
   });
@@ -78,6 +81,14 @@ export function unknownNames(network: Network, without: readonly string[]): read
     ...[...network.trunks.values()].flatMap(({ riskGroups }) => [...riskGroups]),
   ]);
   return without.filter((name) => !known.has(name));
+}
+
+function lateness(attempt: PlannedAttempt | undefined): RouteExplanation['lateAfter'] {
+  if (attempt === undefined) {
+    return undefined;
+  }
+  const { silence, progress } = attempt.deadlines;
+  return { ...(silence === undefined ? {} : { silenceMs: silence }), progressMs: progress };
 }
 
 interface Standing {

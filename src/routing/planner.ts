@@ -1,7 +1,7 @@
-import type { AttemptRole, PlannedAttempt } from '../domain/attempt.js';
+import type { AttemptRole, Deadlines, PlannedAttempt } from '../domain/attempt.js';
 import type { HealthView } from '../domain/health.js';
 import type { ServiceId, TrunkId } from '../domain/ids.js';
-import type { Network, Trunk } from '../domain/network.js';
+import type { Network, Route, Trunk } from '../domain/network.js';
 import { type Candidate, candidatesFor } from './candidates.js';
 import { canaryDeadlines, coldDeadlines } from './deadlines.js';
 import { ledBy, pairedFirst, tiersOf, turned } from './order.js';
@@ -39,12 +39,19 @@ export interface PlanOptions {
 /** Above this number of turns the sharing is even enough. */
 const mostTurns = 60;
 
+/** The usual deadlines of an attempt on a route. */
+export type DeadlinesOf = (route: Route, trunk: Trunk) => Deadlines;
+
+const cold: DeadlinesOf = (_, trunk) => coldDeadlines(trunk.kind);
+
 /** Makes the plans of every service. To be called when health or the network changes, not per call. */
-export function buildPlans(network: Network, view: HealthView): Plans {
+export function buildPlans(network: Network, view: HealthView, deadlines: DeadlinesOf = cold): Plans {
   const ids = new Set([...network.services.keys(), ...network.routes.map(({ service }) => service)]);
   return {
     services: new Map(
-      [...ids].map((service) => [service, servicePlans(candidatesFor(network, view, service))] as const),
+      [...ids].map(
+        (service) => [service, servicePlans(candidatesFor(network, view, service), attempts(deadlines))] as const,
+      ),
     ),
   };
 }
@@ -88,11 +95,11 @@ function roomFirst(list: AttemptList, hasRoom: (trunk: Trunk) => boolean): Attem
   return [...list.filter(({ trunk }) => hasRoom(trunk)), ...list.filter(({ trunk }) => !hasRoom(trunk))];
 }
 
-function servicePlans(all: readonly Candidate[]): ServicePlans {
+function servicePlans(all: readonly Candidate[], attempt: MakeAttempt): ServicePlans {
   const enabled = all.filter(({ trunk }) => trunk.enabled);
   const usable = enabled.filter(({ isCut, state }) => !isCut && isUsable(state));
   if (usable.length === 0) {
-    return panicPlans(enabled.length > 0 ? enabled : all);
+    return panicPlans(enabled.length > 0 ? enabled : all, attempt);
   }
   const healthy = usable.filter(({ state }) => state !== 'suspect');
   const groups = [
@@ -109,13 +116,13 @@ function servicePlans(all: readonly Candidate[]): ServicePlans {
     lists: orders.map((order) => pairedFirst(order, heads).map((candidate) => attempt(candidate, 'normal'))),
     canaries: canaryCandidates(enabled).map((canary) => ({
       trunk: canary.trunk,
-      lists: orders.map((order) => withCanary(canary, order, heads)),
+      lists: orders.map((order) => withCanary(canary, order, heads, attempt)),
     })),
   };
 }
 
 /** What is on its way back goes before what is down. */
-function panicPlans(candidates: readonly Candidate[]): ServicePlans {
+function panicPlans(candidates: readonly Candidate[], attempt: MakeAttempt): ServicePlans {
   const alive = candidates.filter(({ state }) => state !== 'down');
   const down = candidates.filter(({ state }) => state === 'down');
   const orders = allTurns([...tiersOf(alive, standing), ...tiersOf(down, standing)]).map((order) =>
@@ -134,7 +141,7 @@ function allTurns(groups: readonly (readonly Candidate[])[]): readonly (readonly
 }
 
 /** What a canary does to an order: it leads, or, where it is slow, takes a place among the others. */
-function withCanary(canary: Candidate, order: readonly Candidate[], heads: number): AttemptList {
+function withCanary(canary: Candidate, order: readonly Candidate[], heads: number, attempt: MakeAttempt): AttemptList {
   const whole = canary.trunk.kind === 'mobile' ? pairedFirst(inItsTier(canary, order), heads) : ledBy(canary, order);
   return whole.map((candidate) => attempt(candidate, candidate === canary ? 'canary' : 'normal'));
 }
@@ -179,9 +186,21 @@ function standing({ state }: Candidate): number {
   return standings[state];
 }
 
-function attempt({ route, trunk }: Candidate, role: AttemptRole): PlannedAttempt {
-  const deadlines = role === 'canary' ? canaryDeadlines(trunk.kind) : coldDeadlines(trunk.kind);
-  return { route, trunk, role, deadlines };
+type MakeAttempt = (candidate: Candidate, role: AttemptRole) => PlannedAttempt;
+
+/** A canary keeps its own deadlines, and is sent again as soon as the others. */
+function attempts(usual: DeadlinesOf): MakeAttempt {
+  return ({ route, trunk }, role) => {
+    const deadlines = usual(route, trunk);
+    const { resend } = deadlines;
+    const again = resend === undefined ? {} : { resend };
+    return {
+      route,
+      trunk,
+      role,
+      deadlines: role === 'canary' ? { ...canaryDeadlines(trunk.kind), ...again } : deadlines,
+    };
+  };
 }
 
 function leastCommonMultiple(a: number, b: number): number {

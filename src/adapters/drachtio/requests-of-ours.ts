@@ -7,6 +7,11 @@ import type { Header } from '../../sip/message.js';
 /** In a CANCEL: stop resending at once, and end by yourself whatever still comes. */
 export const GIVE_UP: Header = { name: 'X-Noodroute-Give-Up', value: 'yes' };
 
+/** In an INVITE: send it again so soon, in milliseconds, and then at doubled intervals (T1 of RFC 3261 17.1.1.2). */
+export function resentAfter(milliseconds: number): Header {
+  return { name: 'X-Noodroute-T1', value: String(Math.round(milliseconds)) };
+}
+
 /** In a response: send nothing, and forget the request. */
 export const DROP: Header = { name: 'X-Noodroute-Drop', value: 'yes' };
 

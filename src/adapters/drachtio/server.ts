@@ -18,7 +18,7 @@ import { SrfCalleeLeg } from './callee-leg.js';
 import { Connection } from './connection.js';
 import { DialogTable, send } from './dialog.js';
 import { SrfIncomingCall } from './incoming-call.js';
-import { DROP } from './requests-of-ours.js';
+import { DROP, resentAfter } from './requests-of-ours.js';
 import { isLocal, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
 import { createSrf, type SrfClient, type SrfRequest, type SrfResponse } from './srf.js';
 import { installByteExactWire } from './wire.js';
@@ -126,8 +126,10 @@ export class DrachtioServer implements SipServer {
       leg.refuse({ origin: 'local', cause: 'too-large', status: 513 });
       return leg;
     }
-    const { headers, body } = request;
-    leg.send(request.uri, { method: 'INVITE', headers: toSrfHeaders(headers), body, proxy: hopUri(request.nextHop) });
+    const { headers, body, resendAfter } = request;
+    const orders = resendAfter !== undefined && this.#connection.isEmbeddedEngine ? [resentAfter(resendAfter)] : [];
+    const all = toSrfHeaders([...headers, ...orders]);
+    leg.send(request.uri, { method: 'INVITE', headers: all, body, proxy: hopUri(request.nextHop) });
     return leg;
   }
 

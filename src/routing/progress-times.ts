@@ -1,0 +1,54 @@
+import { type Milliseconds, ms } from '../domain/time.js';
+
+/** How many times are remembered. */
+const REMEMBERED = 500;
+/** Fewer times say nothing of a rare late one. */
+const ENOUGH = 50;
+/** The share of calls that progress before the deadline. */
+const IN_TIME = 0.995;
+
+interface Sample {
+  readonly took: number;
+  /** Whether it progressed then. Otherwise it was ended then by us, and would have taken longer. */
+  readonly progressed: boolean;
+}
+
+/** How long calls took to trusted progress on one way to one destination (DESIGN 4.3). */
+export class ProgressTimes {
+  #samples: Sample[] = [];
+  #next = 0;
+  #late: Milliseconds | undefined;
+  #isStale = false;
+
+  /** A call progressed, or was ended by us before it could. */
+  add(took: Milliseconds, progressed: boolean): void {
+    this.#samples[this.#next] = { took, progressed };
+    this.#next = (this.#next + 1) % REMEMBERED;
+    this.#isStale = true;
+  }
+
+  /** The time before which 99.5 % of calls progress; undefined while too little is known. */
+  late(): Milliseconds | undefined {
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.#late =
+        this.#samples.filter(({ progressed }) => progressed).length < ENOUGH ? undefined : this.#percentile();
+    }
+    return this.#late;
+  }
+
+  /** What was ended early counts as "at least so long": the estimate of Kaplan and Meier. */
+  #percentile(): Milliseconds {
+    const sorted = this.#samples.toSorted((a, b) => a.took - b.took || Number(b.progressed) - Number(a.progressed));
+    let waiting = 1;
+    let longest = 0;
+    for (const [index, { took, progressed }] of sorted.entries()) {
+      longest = took;
+      waiting *= progressed ? 1 - 1 / (sorted.length - index) : 1;
+      if (waiting <= 1 - IN_TIME) {
+        return ms(took);
+      }
+    }
+    return ms(longest);
+  }
+}

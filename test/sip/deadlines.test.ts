@@ -1,0 +1,121 @@
+import t, { type Test } from 'tap';
+import { startGateway, type TestGateway } from '../support/gateway.js';
+import { startRawPeer, type RawPeer } from '../support/raw-peer.js';
+import { runSipp, startSipp } from '../support/sipp.js';
+
+const HOST = '127.75.0.1';
+const CALLER = '127.75.1.1';
+const KPN = '127.75.20.1';
+const SECOND = '127.75.30.1';
+const WARM_UP = 12;
+
+type Mood = 'well' | 'deaf' | 'loses one' | 'trying';
+
+/** A gateway whose first trunk has answered some calls within milliseconds, and then changes. */
+async function warm(t: Test): Promise<{ gateway: TestGateway; kpn: RawPeer; is: (mood: Mood) => void }> {
+  let mood: Mood = 'well';
+  let copies = 0;
+  const kpn = await startRawPeer(KPN, 5060, (text, peer) => {
+    const [method] = text.split(' ', 1);
+    if (method === 'INVITE') {
+      copies += 1;
+      if (mood === 'trying') {
+        peer.respond(text, '100 Trying');
+      } else if (mood === 'well' || (mood === 'loses one' && copies > 1)) {
+        peer.respond(text, '180 Ringing');
+        peer.respond(text, '200 OK', [`Contact: <sip:${KPN}>`, 'Content-Type: application/sdp'], SDP);
+      }
+    } else if (method !== 'ACK') {
+      peer.respond(text, '200 OK');
+    }
+  });
+  const second = await startSipp({ scenario: 'answer.xml', address: SECOND });
+  const gateway = await startGateway({
+    host: HOST,
+    trunks: [
+      { id: 'kpn-a', carrier: 'kpn', address: `${KPN}:5060`, tier: 1 },
+      { id: 'second-a', carrier: 'second', address: `${SECOND}:5060`, tier: 2 },
+    ],
+  });
+  t.comment(`SIP server: ${gateway.server}`);
+  t.teardown(async () => {
+    await gateway.stop();
+    await second.stop();
+    kpn.close();
+  });
+  t.match(await call(gateway, WARM_UP), { successful: WARM_UP });
+  // What was learned is looked at once a second.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  return {
+    gateway,
+    kpn,
+    is: (next) => {
+      mood = next;
+      copies = 0;
+    },
+  };
+}
+
+const SDP = `v=0\r\no=- 1 1 IN IP4 ${KPN}\r\ns=-\r\nc=IN IP4 ${KPN}\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n`;
+
+async function call(gateway: TestGateway, calls = 1) {
+  return runSipp({
+    ...{ scenario: 'caller.xml', address: CALLER, target: gateway.sip, service: '112' },
+    ...{ calls, rate: 20, duration: 100 },
+  });
+}
+
+t.test('P1 silence of a trunk that answered within milliseconds so far', async (t) => {
+  const { gateway, is } = await warm(t);
+  is('deaf');
+  const result = await call(gateway);
+  t.match(result, { exitCode: 0, successful: 1 });
+  const [rang = Number.NaN] = result.times['2'] ?? [];
+  const [promise, most] = gateway.server === 'embedded engine' ? [300, 900] : [1_300, 2_200];
+  t.ok(rang < most, `rang after ${rang} ms, warm (promise: ${promise} ms more)`);
+  const [attempts] = (await gateway.calls()).slice(-1).map((report) => report.attempts.map(({ trunk }) => trunk));
+  t.same(attempts, ['kpn-a', 'second-a']);
+});
+
+t.test('a lost INVITE on a trunk that answers soon is sent again soon, and does not look like silence', async (t) => {
+  const { gateway, kpn, is } = await warm(t);
+  is('loses one');
+  const result = await call(gateway);
+  t.match(result, { exitCode: 0, successful: 1 });
+  const [rang = Number.NaN] = result.times['2'] ?? [];
+  const last = (await gateway.calls()).at(-1);
+  if (gateway.server === 'embedded engine') {
+    t.same(
+      last?.attempts.map(({ trunk }) => trunk),
+      ['kpn-a'],
+      'no second attempt',
+    );
+    const [first = 0, again = 0] = kpn.arrivals.slice(-20).filter((_, index) => inviteAt(kpn, index));
+    t.ok(rang < 600, `rang after ${rang} ms (promise: 200 ms)`);
+    t.ok(again - first < 200, `sent again after ${Math.round(again - first)} ms`);
+  } else {
+    t.ok(rang < 2_200, `rang after ${rang} ms`);
+  }
+});
+
+/** Whether the message at a place among the last twenty is one of the last call's INVITEs. */
+function inviteAt(peer: RawPeer, index: number): boolean {
+  const recent = peer.received.slice(-20);
+  const lastInvite = recent.findLast((text) => text.startsWith('INVITE '));
+  const callId = /^Call-ID: (.*)$/im.exec(lastInvite ?? '')?.[1] ?? '-';
+  const text = recent[index] ?? '';
+  return text.startsWith('INVITE ') && text.includes(callId);
+}
+
+t.test('whoever asks for the plan sees what was learned', async (t) => {
+  const { gateway } = await warm(t);
+  const response = await fetch(`http://${HOST}:8080/route?service=112`);
+  const { routes } = (await response.json()) as { routes: { trunk: string; lateAfter: { silenceMs?: number } }[] };
+  const [kpn, second] = ['kpn-a', 'second-a'].map((trunk) => routes.find((each) => each.trunk === trunk)?.lateAfter);
+  if (gateway.server === 'embedded engine') {
+    t.ok((kpn?.silenceMs ?? 0) >= 150 && (kpn?.silenceMs ?? 0) < 600, `late after ${kpn?.silenceMs} ms of silence`);
+    t.match(second, { silenceMs: 600, progressMs: 2_500 }, 'no call went there yet');
+  } else {
+    t.match(kpn, { progressMs: 2_500 });
+  }
+});
