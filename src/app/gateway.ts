@@ -1,15 +1,18 @@
 import { messageOf } from '../domain/errors.js';
 import { id, type ServiceId } from '../domain/ids.js';
 import { DrachtioServer } from '../adapters/drachtio/server.js';
+import { fanOut } from '../adapters/journal/fan-out.js';
+import type { FileJournal } from '../adapters/journal/file-journal.js';
 import { MemoryJournal } from '../adapters/journal/memory.js';
 import { systemClock, systemRandom } from '../adapters/system/clock.js';
 import { startAdmin, type AdminView } from '../admin/server.js';
 import { Desk } from '../calls/desk.js';
 import type { Config } from '../config/config.js';
 import { formatProblem, type LoadResult } from '../config/load.js';
-import type { Log } from '../ports/journal.js';
+import type { Journal, Log } from '../ports/journal.js';
 import { EngineProcess } from './engine-process.js';
 import { HealthKeeper } from './health-keeper.js';
+import { fileJournal, journalAlarm } from './journal.js';
 import { Prober } from './prober.js';
 
 const CONNECT_WITHIN_MS = 5_000;
@@ -40,7 +43,10 @@ export class Gateway {
   #loadedAt = new Date();
   readonly #load: () => LoadResult;
   readonly #log: Log;
-  readonly #journal: MemoryJournal;
+  readonly #recent: MemoryJournal;
+  readonly #onDisk: FileJournal;
+  readonly #journal: Journal;
+  readonly #version: string;
   readonly #server: DrachtioServer;
   readonly #keeper: HealthKeeper;
   readonly #desk: Desk;
@@ -48,14 +54,22 @@ export class Gateway {
   readonly #engine: EngineProcess | undefined;
   #closeAdmin: (() => Promise<void>) | undefined;
 
-  /** @param load reads the configuration again. */
-  constructor(config: Config, log: Log, load: () => LoadResult) {
+  /**
+   * @param version of the program.
+   * @param load reads the configuration again.
+   */
+  constructor(config: Config, log: Log, version: string, load: () => LoadResult) {
     const clock = systemClock;
     const random = systemRandom;
     this.#config = config;
     this.#load = load;
     this.#log = log;
-    this.#journal = new MemoryJournal(log);
+    this.#version = version;
+    this.#recent = new MemoryJournal(log);
+    this.#onDisk = fileJournal(config, log, (trouble) => {
+      this.#journal.record(journalAlarm(trouble));
+    });
+    this.#journal = fanOut(this.#recent, this.#onDisk);
     this.#server = new DrachtioServer(clock, log);
     this.#keeper = new HealthKeeper(config.network, clock, this.#journal, log, this.#server);
     this.#prober = new Prober(config.network.trunks.values(), this.#keeper, this.#server, clock, random, log);
@@ -89,12 +103,13 @@ export class Gateway {
    */
   async start(): Promise<void> {
     const { admin } = this.#config;
+    this.#journal.record({ type: 'process-started', version: this.#version, pid: process.pid });
+    this.#recordConfiguration();
     this.#closeAdmin = await startAdmin(this.#adminView(), admin).catch((error: unknown) => {
       throw new StartError(`the admin interface cannot listen on ${admin.address}:${admin.port}: ${messageOf(error)}`);
     });
     await this.#engine?.start();
     await this.#connect();
-    this.#recordConfiguration();
     this.#prober.start();
   }
 
@@ -127,13 +142,17 @@ export class Gateway {
     this.#journal.record({ type: 'configuration-loaded', ...this.#config.source });
   }
 
-  /** Stops everything. Answered calls lose their control; a drain comes before it where one is wanted. */
-  async stop(): Promise<void> {
+  /**
+   * Stops everything, and writes down why. Answered calls lose their control; a drain comes before it where one is wanted.
+   */
+  async stop(cause: string): Promise<void> {
     this.#prober.stop();
     this.#keeper.close();
     this.#server.close();
     await this.#engine?.stop();
     await this.#closeAdmin?.();
+    this.#journal.record({ type: 'process-stopped', cause });
+    await this.#onDisk.close();
   }
 
   async #connect(): Promise<void> {
@@ -165,7 +184,7 @@ export class Gateway {
   }
 
   #adminView(): AdminView {
-    const journal = this.#journal;
+    const journal = this.#recent;
     return {
       ready: () =>
         this.#server.connected

@@ -3,6 +3,7 @@ import { checkCommand } from './check.js';
 import { completionCommand } from './completion.js';
 import { explained, withConventions } from './conventions.js';
 import { engineCommand } from './engine.js';
+import { journalCommand } from './journal.js';
 import { labCommand } from './lab.js';
 import { reloadCommand } from './reload.js';
 import { routeCommand } from './route.js';
@@ -18,6 +19,7 @@ export function noodroute(): Command {
   program.addCommand(reloadCommand());
   program.addCommand(routeCommand());
   program.addCommand(checkCommand());
+  program.addCommand(journalCommand());
   program.addCommand(labCommand());
   program.addCommand(engineCommand());
   program.addCommand(completionCommand());

@@ -1,8 +1,10 @@
 import { Command } from 'commander';
+import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.js';
 import type { LoadResult } from '../config/load.js';
 import { messageOf } from '../domain/errors.js';
 import { explained } from './conventions.js';
+import { packaged } from './packaged.js';
 
 const LAB_ONLY = 'it names lab endpoints, which could answer a real 112 call';
 
@@ -56,7 +58,7 @@ async function run(config: Config, load: () => Promise<() => LoadResult>): Promi
   const { createLog } = await import('../adapters/log/pino.js');
   const { Gateway } = await import('../app/gateway.js');
   const log = createLog(config.log.level);
-  const gateway = new Gateway(config, log, await load());
+  const gateway = new Gateway(config, log, ownVersion(), await load());
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, 'a fault that nothing caught; calls go on');
   });
@@ -68,11 +70,11 @@ async function run(config: Config, load: () => Promise<() => LoadResult>): Promi
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
-      void gateway.stop().finally(() => process.exit(0));
+      void gateway.stop(signal).finally(() => process.exit(0));
     });
   }
   await gateway.start().catch(async (error: unknown) => {
-    await gateway.stop();
+    await gateway.stop('could not start');
     return fail(messageOf(error));
   });
   process.stdout.write('{"ready":true}\n');
@@ -81,4 +83,8 @@ async function run(config: Config, load: () => Promise<() => LoadResult>): Promi
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(1);
+}
+
+function ownVersion(): string {
+  return (JSON.parse(readFileSync(packaged('package.json'), 'utf8')) as { readonly version: string }).version;
 }

@@ -255,3 +255,8 @@ export interface Stamp {
 
 /** A record as it is kept. */
 export type JournalEntry = Stamp & JournalRecord;
+
+/** The call that a record is about. */
+export function callOf(record: JournalRecord): string | undefined {
+  return 'callId' in record ? record.callId : record.type === 'call' ? record.report.callId : undefined;
+}

@@ -27,6 +27,8 @@ export interface TestSite {
   readonly trunks: readonly TestTrunk[];
   /** OPTIONS probes; off by default, so that a silent far end is found by the calls under test. */
   readonly probeInterval?: string;
+  /** Where its journal is; otherwise in a folder that goes with the test. */
+  readonly journal?: string;
 }
 
 /** A running gateway with its embedded engine, or with the drachtio-server that the environment names. */
@@ -172,7 +174,7 @@ sip:
   contacts: [sip:${site.host}:5060;transport=udp]
   control: { host: ${site.host}, port: 9022, secretFile: secret }
 admin: { address: ${site.host}, port: 8080 }
-journal: { directory: journal }
+journal: { directory: ${site.journal ?? 'journal'} }
 log: { level: info }
 `,
   );

@@ -17,6 +17,8 @@ export interface TestLab {
   /** `host:port` of the gateway. */
   readonly sip: string;
   readonly pid: number;
+  /** Where its gateway keeps the journal. */
+  readonly journal: string;
   /** What it printed so far. */
   readonly lines: readonly string[];
   state(): Promise<LabState>;
@@ -61,6 +63,7 @@ export async function startLab(net: number): Promise<TestLab> {
   return {
     sip: `${host}:5060`,
     pid: child.pid ?? 0,
+    journal: join(folder, 'var/lab/journal'),
     lines,
     state: async () => labState(control),
     fault: async (carrier, fault, where) => {
