@@ -1,20 +1,34 @@
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import type { LogLevel } from '../adapters/log/pino.js';
 import { messageOf } from '../domain/errors.js';
 import type { Contact } from '../engine/agent/agent.js';
-import type { Engine } from '../engine/engine.js';
-import { parseUri } from '../sip/uri.js';
+import type { Engine, EngineOptions } from '../engine/engine.js';
+import type { TlsIdentity } from '../engine/transport/tls-identity.js';
+import type { Log } from '../ports/journal.js';
 import { explained } from './conventions.js';
+import { readContacts, readHostPort, readNameServer, readTryingAfter, type HostPort } from './engine-options.js';
+import type { TlsFiles } from './tls-files.js';
 
 interface EngineCommandOptions {
-  readonly admin: { readonly host: string; readonly port: number };
+  readonly admin: HostPort;
   readonly contact: readonly Contact[];
+  readonly secretFile?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+  readonly dnsServer?: readonly string[];
   readonly tryingAfter: number;
-  readonly forgiving?: true;
+  readonly forgiving?: boolean;
+  readonly logLevel: LogLevel;
   readonly exitWithParent?: true;
 }
 
 const SECRET_VARIABLE = 'NOODROUTE_ENGINE_SECRET';
+/** What drachtio-server takes where it is told nothing else. Everybody knows it. */
+const WELL_KNOWN_SECRET = 'cymru';
+const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
 
 /** `noodroute engine`: the embedded SIP engine as a process of its own. */
 export function engineCommand(): Command {
@@ -23,7 +37,20 @@ export function engineCommand(): Command {
       'Run the embedded SIP engine alone: SIP on one side, drachtio wire protocol for applications on the other.',
     )
     .requiredOption('--admin <host:port>', 'where applications connect (TCP)', readHostPort)
-    .requiredOption('--contact <uri...>', 'where to take SIP, e.g. sip:127.0.0.1:5060;transport=udp', readContacts)
+    .requiredOption(
+      '--contact <uri...>',
+      'where to take SIP, e.g. sip:127.0.0.1:5060;transport=udp,tcp; may be given several times',
+      readContacts,
+    )
+    .option('--secret-file <file>', 'what applications must show; without it the environment says')
+    .option('--tls-cert <file>', 'our certificate for contacts over TLS, and the chain behind it (PEM)')
+    .option('--tls-key <file>', 'its private key (PEM)')
+    .option('--tls-ca <file>', 'who signs the certificates of peers (PEM); with it callers must show one too')
+    .option(
+      '--dns-server <address>',
+      'ask this name server, not those of the machine; several are tried',
+      readNameServer,
+    )
     .option(
       '--trying-after <ms>',
       'send 100 Trying so late (at most 200 ms): time for the application to drop what a stranger sends',
@@ -32,38 +59,140 @@ export function engineCommand(): Command {
     )
     .option('--forgiving', 'take what belongs to a call and can be understood, also where it breaks the rules of SIP')
     .addOption(
-      new Option('--log-level <level>', 'accepted for the gateway; the engine reports only what ends it').hideHelp(),
+      new Option('--log-level <level>', 'least important lines to write; debug shows every message')
+        .choices(LEVELS)
+        .default('info'),
     )
     .addOption(new Option('--exit-with-parent', 'end when standard input is closed').hideHelp())
-    .addHelpText('after', `\nThe secret that applications must show is taken from the environment: ${SECRET_VARIABLE}.`)
+    .addHelpText(
+      'after',
+      `\nThe secret is taken from --secret-file, else from ${SECRET_VARIABLE}; without either it is ${WELL_KNOWN_SECRET}, on loopback only.` +
+        '\nSIGHUP reads the TLS files again; they are looked at every 5 s too. SIGTERM ends it.',
+    )
     .action(async (options: EngineCommandOptions) => {
-      await run(options);
+      await run(options, command);
     });
   return explained(command, {
-    examples: [['noodroute engine --admin 127.0.0.1:9022 --contact sip:127.0.0.1:5060', 'prints {"ready":true}']],
-    fails: 'it cannot start: no secret, or a port is taken',
+    examples: [
+      [
+        "noodroute engine --admin 127.0.0.1:9022 --contact 'sip:127.0.0.1:5060;transport=udp,tcp'",
+        'prints {"ready":true}',
+      ],
+      ['noodroute engine --admin 127.0.0.1:9022 --contact sips:192.0.2.1 --tls-cert c.pem --tls-key k.pem', 'TLS'],
+    ],
+    fails: 'it cannot start: a port is taken, a file cannot be read',
   });
 }
 
-async function run(options: EngineCommandOptions): Promise<void> {
-  const secret = process.env[SECRET_VARIABLE] ?? '';
-  if (secret === '') {
-    return fail(`${SECRET_VARIABLE} is not set: applications need a secret to connect`);
-  }
-  process.on('uncaughtException', report);
-  process.on('unhandledRejection', report);
-  const { startEngine } = await import('../engine/engine.js');
-  const { contact: contacts, admin: control, tryingAfter, forgiving = false } = options;
-  const engine = await startEngine({ contacts, control, secret, tryingAfter, forgiving }).catch((error: unknown) =>
-    fail(whyNot(error)),
-  );
+async function run(options: EngineCommandOptions, command: Command): Promise<void> {
+  const files = tlsFiles(options, command);
+  const secret = secretOf(options, command);
+  const { createLog } = await import('../adapters/log/pino.js');
+  const log = createLog(options.logLevel);
+  const identity = await identityOf(files, log);
+  const engine = await start(options, { secret, ...(identity === undefined ? {} : { identity }) }, log);
+  process.on('uncaughtException', reported(log));
+  process.on('unhandledRejection', reported(log));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
-      void engine.close().finally(() => process.exit(0));
+      log.info({ signal }, 'the SIP engine takes no new calls, and ends');
+      void end(engine);
     });
   }
   answerQuestions(engine, options.exitWithParent === true);
   process.stdout.write('{"ready":true}\n');
+}
+
+async function start(
+  { contact: contacts, admin: control, tryingAfter, forgiving = false, dnsServer = [], logLevel }: EngineCommandOptions,
+  more: Pick<EngineOptions, 'secret' | 'identity'>,
+  log: Log,
+): Promise<Engine> {
+  const { startEngine } = await import('../engine/engine.js');
+  const { dnsNames } = await import('../engine/location/dns.js');
+  const logMessages = logLevel === 'debug' || logLevel === 'trace';
+  const names = dnsNames(dnsServer);
+  const engine = await startEngine({
+    contacts,
+    control,
+    tryingAfter,
+    forgiving,
+    names,
+    log,
+    logMessages,
+    ...more,
+  }).catch((error: unknown) => fail(whyNot(error, contacts)));
+  const listens = contacts.map(({ transport = 'udp', address, port }) => `${transport}/${address}:${port}`);
+  log.info({ listens, control: `${control.host}:${control.port}` }, 'the SIP engine listens');
+  return engine;
+}
+
+async function end(engine: Engine): Promise<void> {
+  await engine.drain();
+  await engine.close();
+  process.exit(0);
+}
+
+function secretOf({ secretFile, admin }: EngineCommandOptions, command: Command): string {
+  const given = secretFile === undefined ? (process.env[SECRET_VARIABLE] ?? '') : secretIn(secretFile);
+  if (given !== '') {
+    return given;
+  }
+  if (secretFile !== undefined) {
+    return fail(`${secretFile}: the secret is empty`);
+  }
+  if (!/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(admin.host)) {
+    command.error(
+      `error: applications need a secret to connect on ${admin.host}: give --secret-file or ${SECRET_VARIABLE} (${WELL_KNOWN_SECRET}, which everybody knows, is for loopback)`,
+    );
+  }
+  return WELL_KNOWN_SECRET;
+}
+
+function secretIn(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    return fail(`the secret cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function tlsFiles({ tlsCert: cert, tlsKey: key, tlsCa: ca, contact }: EngineCommandOptions, command: Command) {
+  const wanted = contact.some(({ transport }) => transport === 'tls');
+  if (cert !== undefined && key !== undefined) {
+    return { cert, key, ca };
+  }
+  if (wanted || cert !== undefined || key !== undefined || ca !== undefined) {
+    command.error('error: TLS needs both --tls-cert and --tls-key');
+  }
+  return undefined;
+}
+
+/** What the files hold, read anew with SIGHUP and when they change. */
+async function identityOf(files: TlsFiles | undefined, log: Log): Promise<TlsIdentity | undefined> {
+  process.on('SIGHUP', () => undefined);
+  if (files === undefined) {
+    return undefined;
+  }
+  const { reloadIdentity, tlsIdentity, watchTls } = await import('./tls-files.js');
+  const identity = (() => {
+    try {
+      return tlsIdentity(files);
+    } catch (error) {
+      return fail(messageOf(error));
+    }
+  })();
+  const reload = (): void => {
+    try {
+      reloadIdentity(identity, files);
+      log.info({ files }, 'new connections over TLS use what is in the files now');
+    } catch (error) {
+      log.error({ err: messageOf(error) }, 'the TLS files cannot be used: what was in force stays');
+    }
+  };
+  process.on('SIGHUP', reload);
+  watchTls(files, reload);
+  return identity;
 }
 
 /** `stats` on standard input gives one JSON line: what is open. */
@@ -82,54 +211,35 @@ function answerQuestions(engine: Engine, exitWithParent: boolean): void {
 }
 
 /** A fault that nothing caught: said, and survived. */
-function report(error: unknown): void {
-  const stack = error instanceof Error ? error.stack : undefined;
-  process.stderr.write(
-    `${JSON.stringify({ level: 50, msg: 'a fault in the SIP engine that nothing caught', stack })}\n`,
-  );
-}
-
-function whyNot(error: unknown): string {
-  const { code, address, port, syscall } = error as {
-    readonly code?: string;
-    readonly address?: string;
-    readonly port?: number;
-    readonly syscall?: string;
+function reported(log: Log): (error: unknown) => void {
+  return (error) => {
+    log.error({ err: error }, 'a fault in the SIP engine that nothing caught');
   };
-  const what = `${syscall === 'listen' ? 'TCP' : 'UDP'} ${address ?? ''}:${port ?? ''}`;
-  if (code === 'EADDRINUSE') {
-    return `${what} is taken by another program: end that one, or choose another port`;
-  }
-  return code === 'EADDRNOTAVAIL' ? `${what}: this machine has no such address` : messageOf(error);
 }
 
-function readHostPort(text: string): EngineCommandOptions['admin'] {
-  const [, host = '', port = ''] = /^\[?(.+?)\]?:(\d+)$/.exec(text) ?? [];
-  if (host === '') {
-    throw new InvalidArgumentError('expected host:port');
-  }
-  return { host, port: Number(port) };
+/** What Node says about a socket that could not be bound. */
+interface Failure {
+  readonly code?: string;
+  readonly syscall?: string;
+  readonly address?: string;
+  readonly port?: number;
 }
 
-/** RFC 3261 17.2.1: the 100 comes within 200 ms. */
-function readTryingAfter(text: string): number {
-  if (!/^\d{1,3}$/.test(text) || Number(text) > 200) {
-    throw new InvalidArgumentError('expected milliseconds from 0 to 200');
-  }
-  return Number(text);
+function whyNot(error: unknown, contacts: readonly Contact[]): string {
+  const { code, syscall, address = '', port = '' } = error as Failure;
+  const isStream = syscall === 'listen';
+  const of = contacts.filter(({ transport }) => (transport !== 'udp') === isStream);
+  const transport = of.find((each) => each.address === address && each.port === port)?.transport ?? 'tcp';
+  const what = `${transport.toUpperCase()} ${address}:${port}`;
+  const known = code === undefined ? undefined : WHY_NOT[code];
+  return known === undefined ? messageOf(error) : `${what} ${known}`;
 }
 
-function readContacts(text: string, before: readonly Contact[] = []): readonly Contact[] {
-  const uri = parseUri(text);
-  if (uri.scheme !== 'sip') {
-    throw new InvalidArgumentError('expected a SIP URI such as sip:127.0.0.1:5060;transport=udp');
-  }
-  const transport = uri.params.get('transport')?.toLowerCase() ?? 'udp';
-  if (transport !== 'udp' && transport !== 'tcp') {
-    throw new InvalidArgumentError(`the engine does not speak ${transport} yet, expected udp or tcp`);
-  }
-  return [...before, { address: uri.host, port: uri.port ?? 5060, transport }];
-}
+const WHY_NOT: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken by another program: end that one, or choose another port',
+  EADDRNOTAVAIL: 'is no address of this machine: choose one of its own',
+  EACCES: 'needs more rights: ports below 1024 are for root',
+};
 
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);

@@ -4,6 +4,7 @@ import { realClock } from './clock.js';
 import { ControlServer } from './control/control-server.js';
 import { Switchboard } from './control/switchboard.js';
 import { LoadGauge } from './load-gauge.js';
+import { messageLog, SILENT, type EngineLog } from './log.js';
 import type { NameSource } from './location/names.js';
 import { STANDARD_TIMERS, type TimerTable } from './timers.js';
 import type { TlsIdentity } from './transport/tls-identity.js';
@@ -18,6 +19,10 @@ export interface EngineOptions {
   readonly control: { readonly host: string; readonly port: number };
   /** What applications must show. Never to be logged. */
   readonly secret: string;
+  /** Nobody hears of anything where it is not given. */
+  readonly log?: EngineLog;
+  /** Whether every message is logged too. */
+  readonly logMessages?: boolean;
   /** The standard ones where not given. */
   readonly timers?: TimerTable;
   /** Milliseconds until an INVITE gets its 100 Trying; at once where not given. See `AgentOptions`. */
@@ -38,6 +43,7 @@ export interface Engine {
 /** Applications that are asked to stop too may take so long with what they have. */
 const DRAIN_MS = 1_000;
 const LOOK_MS = 20;
+const OVERLOADED = 'the SIP engine is behind with its work: new requests are answered 503 until it has caught up';
 
 /**
  * Starts the embedded SIP server: SIP on the contacts, drachtio's wire protocol on the control address.
@@ -45,20 +51,23 @@ const LOOK_MS = 20;
  * @throws with `code`, `address` and `port` when an address cannot be bound.
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { control, secret, timers = STANDARD_TIMERS } = options;
+  const { control, secret, timers = STANDARD_TIMERS, log = SILENT, logMessages = false } = options;
   const switchboard = new Switchboard(realClock, timers);
-  const gauge = new LoadGauge(realClock);
+  const gauge = new LoadGauge(realClock, (isOverloaded) => {
+    log.warn({}, isOverloaded ? OVERLOADED : 'new requests are taken again');
+  });
   let draining = false;
   const isOverloaded = (): boolean => draining || gauge.isOverloaded;
   const closeAgent = async (agent?: Agent): Promise<void> => {
     gauge.close();
     await agent?.close();
   };
-  const agent = await Agent.open({ ...options, clock: realClock, timers, isOverloaded }, switchboard).catch(
-    failAfter(closeAgent),
-  );
+  const agent = await Agent.open(
+    { ...options, ...(logMessages ? { filter: messageLog(log) } : {}), clock: realClock, timers, isOverloaded },
+    switchboard,
+  ).catch(failAfter(closeAgent));
   switchboard.attach(agent);
-  const server = await ControlServer.open(agent, switchboard, { ...control, secret }).catch(
+  const server = await ControlServer.open(agent, switchboard, { ...control, secret, log }).catch(
     failAfter(async () => closeAgent(agent)),
   );
   return {

@@ -12,11 +12,14 @@ const LOOKS_IN_A_ROW = 4;
  */
 export class LoadGauge {
   readonly #clock: EngineClock;
+  readonly #changed: (isOverloaded: boolean) => void;
   #timer: EngineTimer | undefined;
   #behind = 0;
 
-  constructor(clock: EngineClock) {
+  /** @param changed told when it begins and when it is over. */
+  constructor(clock: EngineClock, changed: (isOverloaded: boolean) => void = () => undefined) {
     this.#clock = clock;
+    this.#changed = changed;
     this.#look(clock.now());
   }
 
@@ -31,7 +34,11 @@ export class LoadGauge {
   #look(last: number): void {
     this.#timer = this.#clock.setTimer(LOOK_EVERY_MS, () => {
       const now = this.#clock.now();
+      const before = this.isOverloaded;
       this.#behind = now - last - LOOK_EVERY_MS > BEHIND_MS ? this.#behind + 1 : 0;
+      if (before !== this.isOverloaded) {
+        this.#changed(this.isOverloaded);
+      }
       this.#look(now);
     });
   }

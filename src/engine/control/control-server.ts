@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import type { Agent } from '../agent/agent.js';
+import type { EngineLog } from '../log.js';
 import { App } from './app.js';
 import type { Order } from './order.js';
 import type { Switchboard } from './switchboard.js';
@@ -11,12 +12,15 @@ export interface ControlOptions {
   readonly port: number;
   /** Never to be logged. */
   readonly secret: string;
+  readonly log: EngineLog;
 }
 
 /** srf reads the number: from 0.8.2 on it pings. Our applications read the name. */
 const VERSION = 'v0.9.10-noodroute-0.1.0';
 /** An application that has not shown the secret by then is cut off. */
 const AUTHENTICATE_WITHIN_MS = 10_000;
+/** Applications, and who pretends to be one. */
+const CONNECTIONS_AT_MOST = 256;
 
 /** The admin port: drachtio's wire protocol over TCP, so that `drachtio-srf` connects unmodified. */
 export class ControlServer {
@@ -24,9 +28,11 @@ export class ControlServer {
   readonly #agent: Agent;
   readonly #switchboard: Switchboard;
   readonly #secret: Buffer;
+  readonly #log: EngineLog;
   readonly #connected = new Set<App>();
 
-  private constructor(agent: Agent, switchboard: Switchboard, secret: string) {
+  private constructor(agent: Agent, switchboard: Switchboard, { secret, log }: ControlOptions) {
+    this.#log = log;
     this.#agent = agent;
     this.#switchboard = switchboard;
     this.#secret = digest(secret);
@@ -37,6 +43,9 @@ export class ControlServer {
         },
         closed: (gone) => {
           this.#connected.delete(gone);
+          if (gone.authenticated) {
+            this.#log.info({ application: gone.id }, 'an application is gone');
+          }
           this.#switchboard.leave(gone);
         },
       });
@@ -51,7 +60,8 @@ export class ControlServer {
 
   /** @throws with `code` EADDRINUSE, `address` and `port` when another program has the port. */
   static async open(agent: Agent, switchboard: Switchboard, options: ControlOptions): Promise<ControlServer> {
-    const control = new ControlServer(agent, switchboard, options.secret);
+    const control = new ControlServer(agent, switchboard, options);
+    control.#server.maxConnections = CONNECTIONS_AT_MOST;
     await new Promise<void>((resolve, reject) => {
       control.#server.once('error', reject);
       control.#server.listen(options.port, options.host, () => {
@@ -110,12 +120,14 @@ export class ControlServer {
 
   #authenticate(app: App, order: Order & { readonly type: 'authenticate' }): void {
     if (!timingSafeEqual(digest(order.secret), this.#secret)) {
+      this.#log.warn({ application: app.id }, 'an application showed a wrong secret, and is refused');
       app.reply(order, 'NO|incorrect secret');
       return app.end();
     }
     if (!app.authenticated) {
       app.authenticate(order.tags);
       this.#switchboard.join(app);
+      this.#log.info({ application: app.id, tags: order.tags }, 'an application is connected');
     }
     const contacts = this.#agent.transports
       .map(({ protocol, address, port }) => `${protocol}/${address}:${port}`)

@@ -73,7 +73,7 @@ t.test('1: it failed, or the file is wrong', async (t) => {
     ['run', 'config/lab.yaml'],
     ['lab', '--config', 'no-such-file.yaml'],
     ['lab', 'state', '--control', '127.9.9.9:1'],
-    ['engine', '--admin', '127.9.9.9:9', '--contact', 'sip:127.9.9.9'],
+    ['engine', '--admin', '127.9.9.9:9', '--contact', 'sip:127.9.9.9', '--secret-file', 'no-such-file'],
   ];
   for (const words of failures) {
     const { status, stderr } = run(...words);
