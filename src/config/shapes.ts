@@ -18,7 +18,7 @@ export function table<Entry extends z.ZodType>(entry: Entry, what: string) {
 export function labelOr<Shape extends { readonly name: z.ZodType } & z.ZodRawShape>(
   full: ReturnType<typeof mapping<Shape>>,
 ) {
-  return z.preprocess((value) => (typeof value === 'string' ? { name: value } : value), full).meta({ orLabel: true });
+  return z.preprocess((value) => (typeof value === 'string' ? { name: value } : value), full);
 }
 
 /** A list of things of one kind. */

@@ -105,7 +105,18 @@ function noContact(transport: string): string {
 }
 
 /** A lab file stays on this machine, and nothing on this machine is taken for a carrier outside a lab file. */
-export const labOnly: Check = (draft) => (draft.site.value.lab ? labReach(draft) : []);
+export const labOnly: Check = (draft) => (draft.site.value.lab ? labReach(draft) : simulated(draft));
+
+/** The family of gateways that only the lab has. */
+const SIMULATED = 'simulated';
+
+function simulated({ inventory: { source, value } }: Draft): readonly Problem[] {
+  const message =
+    'a simulated gateway could answer a real 112 call, expected a real one, or lab: true in the site file of a lab';
+  return Object.entries(value.gateways)
+    .filter(([, { family }]) => family === SIMULATED)
+    .map(([id]) => source.problem(['gateways', id, 'family'], message));
+}
 
 function remoteServers({ site: { value } }: Draft) {
   return value.sip.servers.map(({ host }, index) => ({ host, path: ['sip', 'servers', index] }));
