@@ -83,6 +83,9 @@ export class Gateway {
       numbering: () => this.#config.numbering,
       site: config.site,
     });
+    this.#keeper.onBetter((service) => {
+      this.#desk.retryHeld(service);
+    });
     this.#keeper.onTrunkGone((trunk, service) => {
       this.#desk.trunkGone(trunk, service);
     });
@@ -195,6 +198,7 @@ export class Gateway {
         openCalls: this.#desk.openCalls,
         dialogs: this.#server.dialogs,
         channels: this.#keeper.channels(),
+        phantomRings: this.#desk.phantomRings,
         engine: await this.#engine?.stats(),
       }),
       configuration: () => ({ ...this.#config.source, loadedAt: this.#loadedAt.toISOString() }),

@@ -1,6 +1,8 @@
 import { aside } from '../calls/aside.js';
 import type { Attempt } from '../calls/call.js';
+import type { Room } from '../calls/call.js';
 import { type Channel, Channels } from '../calls/channels.js';
+import { HedgeBudget } from '../calls/hedge-budget.js';
 import type { Dispatcher } from '../calls/desk.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js';
@@ -40,9 +42,11 @@ export class HealthKeeper implements Dispatcher {
   readonly #firstAnswers = new FirstAnswers();
   readonly #deadlines = new DeadlineKeeper();
   readonly #channels: Channels;
+  readonly #hedges = new HedgeBudget();
   #book: HealthBook;
   #ingresses: IngressTable;
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
+  readonly #betterListeners: ((service: ServiceId) => void)[] = [];
   #plans: Plans;
   #turn = 0;
   #timer: Timer | undefined;
@@ -53,7 +57,9 @@ export class HealthKeeper implements Dispatcher {
     this.#clock = clock;
     this.#journal = journal;
     this.#log = log;
-    this.#channels = new Channels(clock);
+    this.#channels = new Channels(clock, (trunk) => {
+      this.#freed(trunk);
+    });
     this.#book = new HealthBook(network, clock.now());
     this.#ingresses = ingressTable(network.ingresses);
     this.#plans = this.#build();
@@ -92,6 +98,11 @@ export class HealthKeeper implements Dispatcher {
     this.#arm();
   }
 
+  /** Calls `listener` when a trunk has shown signs of health or room for a service. */
+  onBetter(listener: (service: ServiceId) => void): void {
+    this.#betterListeners.push(listener);
+  }
+
   close(): void {
     this.#timer?.cancel();
   }
@@ -115,7 +126,7 @@ export class HealthKeeper implements Dispatcher {
 
   plan(service: Service): readonly PlannedAttempt[] {
     const now = this.#clock.now();
-    const hasRoom = (trunk: Trunk): boolean => this.hasRoom(trunk);
+    const hasRoom = (trunk: Trunk): boolean => this.room(trunk, service) === 'free';
     const canaryAllowed = (trunk: TrunkId): boolean => this.#book.admitsCanary(trunk, service.id, now);
     this.#turn += 1;
     const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed, hasRoom });
@@ -129,7 +140,8 @@ export class HealthKeeper implements Dispatcher {
       ? explainPlan(this.#network, this.#book.view(), service, {
           turn: this.#turn + 1,
           without,
-          hasRoom: (trunk) => this.hasRoom(trunk),
+          hasRoom: (trunk) =>
+            this.room(trunk, { id: service, class: this.service(service)?.class ?? 'emergency' }) === 'free',
           canaryAllowed: (trunk) => this.#book.admitsCanary(trunk, service, now),
           deadlines: (route, trunk) => this.#deadlines.learned.of(route, trunk),
         })
@@ -165,8 +177,17 @@ export class HealthKeeper implements Dispatcher {
     );
   }
 
-  hasRoom({ id, channels }: Trunk): boolean {
-    return this.#channels.used(id) < channels;
+  /** A trunk that keeps channels for emergency calls is never filled by others, even if our count were wrong. */
+  room({ id, channels, reserved = 0 }: Trunk, service: Service): Room {
+    const free = channels - this.#channels.used(id);
+    if (service.class === 'emergency' || reserved === 0) {
+      return free > 0 ? 'free' : 'full';
+    }
+    return free > reserved ? 'free' : 'kept';
+  }
+
+  mayHedge({ id }: Trunk): boolean {
+    return this.#hedges.allows(id, this.#clock.now());
   }
 
   takeChannel({ id }: Trunk): Channel {
@@ -179,6 +200,7 @@ export class HealthKeeper implements Dispatcher {
   }
 
   attemptStarted(attempt: Attempt, service: Service): void {
+    this.#hedges.started(attempt.planned.trunk.id, attempt.hedge === true, this.#clock.now());
     if (attempt.planned.role === 'canary') {
       this.#book.canaryStarted(attempt.planned.trunk.id, service.id, this.#clock.now());
     }
@@ -194,6 +216,9 @@ export class HealthKeeper implements Dispatcher {
     }
     this.#deadlines.heard(attempt, service, outcome);
     this.record(trunk.id, { type: 'attempt', service: service.id, outcome });
+    if (outcome.kind === 'answered' || outcome.kind === 'progressed') {
+      this.#tellBetter(service.id);
+    }
   }
 
   gaveUp(attempt: Attempt, service: Service): void {
@@ -223,13 +248,37 @@ export class HealthKeeper implements Dispatcher {
       return;
     }
     this.#plans = this.#build();
-    for (const change of changes) {
+    for (const change of this.#emergencyFirst(changes)) {
       aside(this.#log, 'the journal', () => {
         this.#journal.record({ type: 'health', change, ...(evidence === undefined ? {} : { evidence }) });
       });
       this.#tellGone(change);
+      if (isBetter(change)) {
+        this.#tellBetter(change.service);
+      }
     }
     this.#arm();
+  }
+
+  /** Calls of the emergency service are moved before others (P8). */
+  #emergencyFirst(changes: readonly HealthChange[]): readonly HealthChange[] {
+    const rank = ({ service }: HealthChange): number => (this.service(service)?.class === 'emergency' ? 0 : 1);
+    return changes.toSorted((a, b) => rank(a) - rank(b));
+  }
+
+  #tellBetter(service: ServiceId): void {
+    for (const listener of this.#betterListeners) {
+      listener(service);
+    }
+  }
+
+  /** A trunk that was full has a channel again. */
+  #freed(id: TrunkId): void {
+    if (this.#channels.used(id) + 1 >= (this.#network.trunks.get(id)?.channels ?? 0)) {
+      for (const service of this.#network.services.keys()) {
+        this.#tellBetter(service);
+      }
+    }
   }
 
   #tellGone(change: HealthChange): void {
@@ -272,4 +321,10 @@ function isSameLine(before: Trunk | undefined, now: Trunk | undefined): boolean 
   const { host, port, transport } = before.address;
   const isThere = now.address.host === host && now.address.port === port && now.address.transport === transport;
   return isThere && now.carrier === before.carrier && now.kind === before.kind;
+}
+
+function isBetter(change: HealthChange): boolean {
+  return change.of === 'trunk'
+    ? change.to === 'up' || change.to === 'recovering'
+    : change.to === 'present' || change.to === 'returning';
 }

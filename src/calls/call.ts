@@ -15,6 +15,15 @@ export type Lateness = 'silence' | 'progress' | 'ringing';
 /** Why an open attempt was cancelled by us. */
 export type GiveUpCause = 'answered elsewhere' | 'rings elsewhere' | 'caller gone' | 'out of time' | 'came back';
 
+/**
+ * Whether a trunk can take the call, by our own count of channels: `free`; `kept`, where what is left is for emergency calls
+ * and this is none; `full`.
+ */
+export type Room = 'free' | 'kept' | 'full';
+
+/** What a call without a path comes to (DESIGN 4.7): it waits here, its upstream is told soon, or its caller at the end. */
+export type NoPath = 'hold' | 'wilt' | 'tell';
+
 /** Where an attempt stands. `silent`, `trying` and `progressing` are open. */
 export type AttemptState =
   | { readonly phase: 'silent'; readonly late?: 'silence' }
@@ -41,6 +50,12 @@ export interface Attempt {
   readonly status?: number;
   /** What was held against the trunk while the attempt was still open. */
   readonly missed?: Verdict;
+  /** It started beside another that might still have rung. */
+  readonly hedge?: true;
+  /** Its trunk was judged gone while it was open. */
+  readonly onGone?: true;
+  /** Its answer was taken as proof of its trunk, or as none. */
+  readonly judged?: true;
 }
 
 /** How a call ended. */
@@ -53,8 +68,8 @@ export type CallPhase =
   | {
       readonly phase: 'answering';
       readonly winner: AttemptId;
-      /** The winner hung up meanwhile, with these Reason values. */
-      readonly calleeGone?: { readonly reasons: readonly string[] };
+      /** The winner hung up meanwhile, with these Reason values. Dropped: the path is to blame. */
+      readonly calleeGone?: { readonly reasons: readonly string[]; readonly isDrop: boolean };
     }
   | { readonly phase: 'connected'; readonly winner: AttemptId }
   | { readonly phase: 'ended'; readonly outcome: CallOutcome };
@@ -62,6 +77,7 @@ export type CallPhase =
 /** A call, from INVITE to end. */
 export interface CallState {
   readonly class: ServiceClass;
+  readonly noPath: NoPath;
   readonly startedAt: Instant;
   readonly phase: CallPhase;
   readonly attempts: readonly Attempt[];
@@ -72,8 +88,14 @@ export interface CallState {
   readonly answeredAt?: Instant;
   /** A large message met silence: what starts from now on is plain (DESIGN 4.3). */
   readonly keepPlain?: true;
-  /** Nothing is left to start, and the open attempts are all late: when the search ends. */
-  readonly lastChanceAt?: Instant;
+  /** Nothing is left to start, and the open attempts are all late: since when they have their last chance. */
+  readonly lastChanceAt?: Instant | undefined;
+  /** The next round of a call that is held is due. */
+  readonly retryArmed?: boolean;
+  /** It was answered, and the path dropped it: the caller's dialog stands while another path is searched (P23). Once. */
+  readonly reoffered?: { readonly attempt: AttemptId; readonly reasons: readonly string[] };
+  /** How many finished attempts are no longer listed. */
+  readonly forgotten?: number;
 }
 
 /** What may happen to a call. */
@@ -96,6 +118,11 @@ export type CallEvent =
   | { readonly type: 'doubt-due'; readonly attempt: AttemptId }
   | { readonly type: 'ring-due' }
   | { readonly type: 'last-chance-over' }
+  /** A call that is held may try again: a second has passed, or a trunk has shown signs of health or room. */
+  | { readonly type: 'retry-due' }
+  | { readonly type: 'wilt-due'; readonly which: 'early' | 'late' }
+  /** The answer has stood long enough to prove its path. */
+  | { readonly type: 'proven'; readonly attempt: AttemptId }
   | { readonly type: 'trunk-gone'; readonly trunk: TrunkId }
   /** The attempt came in again at an ingress of ours: its trunk sends our calls back to us. */
   | { readonly type: 'came-back'; readonly attempt: AttemptId }
@@ -126,9 +153,13 @@ export type CallCommand =
   /** It rings: its answer is due. */
   | { readonly do: 'watch-ringing'; readonly attempt: AttemptId }
   | { readonly do: 'answer-caller'; readonly attempt: AttemptId }
+  /** The caller's dialog stands: the answer of this attempt goes there as an offer. */
+  | { readonly do: 'reoffer-caller'; readonly attempt: AttemptId }
+  | { readonly do: 'arm-proof'; readonly attempt: AttemptId }
   | { readonly do: 'reject-caller' }
   | { readonly do: 'release-caller'; readonly reasons: readonly string[] }
   | { readonly do: 'arm-last-chance' }
+  | { readonly do: 'arm-retry' }
   | { readonly do: 'report-evidence'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
   | { readonly do: 'finish'; readonly outcome: CallOutcome };
 

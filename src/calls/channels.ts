@@ -12,11 +12,13 @@ interface TrunkLegs {
 export class Channel {
   readonly #clock: Clock;
   readonly #legs: TrunkLegs;
+  readonly #freed: () => void;
   #seized = false;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, legs: TrunkLegs) {
+  constructor(clock: Clock, legs: TrunkLegs, freed: () => void) {
     this.#clock = clock;
+    this.#freed = freed;
     this.#legs = legs;
     legs.open.add(this);
   }
@@ -31,6 +33,7 @@ export class Channel {
     this.#timer?.cancel();
     if (this.#legs.open.delete(this) && this.#seized) {
       this.#legs.releasedAt = this.#clock.now();
+      this.#freed();
     }
   }
 
@@ -48,16 +51,21 @@ export class Channel {
 export class Channels {
   readonly #clock: Clock;
   readonly #trunks = new Map<TrunkId, TrunkLegs>();
+  readonly #freed: (trunk: TrunkId) => void;
 
-  constructor(clock: Clock) {
+  /** @param freed called when a channel on which something rang or talked is free again. */
+  constructor(clock: Clock, freed: (trunk: TrunkId) => void) {
     this.#clock = clock;
+    this.#freed = freed;
   }
 
   /** A leg starts on the trunk. */
   take(trunk: TrunkId): Channel {
     const legs = this.#trunks.get(trunk) ?? { open: new Set(), releasedAt: undefined };
     this.#trunks.set(trunk, legs);
-    return new Channel(this.#clock, legs);
+    return new Channel(this.#clock, legs, () => {
+      this.#freed(trunk);
+    });
   }
 
   used(trunk: TrunkId): number {

@@ -10,7 +10,7 @@ import type { Journal, JournalRecord, Log } from '../ports/journal.js';
 import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } from '../ports/sip-server.js';
 import type { Header } from '../sip/message.js';
 import { aside } from './aside.js';
-import type { Attempt, CallStep } from './call.js';
+import type { Attempt, CallStep, NoPath, Room } from './call.js';
 import type { Channel } from './channels.js';
 import { Door } from './door.js';
 import { refusalOf } from './limits.js';
@@ -20,7 +20,7 @@ import { ALLOW } from './outgoing.js';
 import { receivedRecord, recordsOf, refusedRecord } from './records.js';
 import { reportOf } from './report.js';
 import { CallSession, type SessionPorts } from './session.js';
-import { isOpen } from './transition.js';
+import { isOpen } from './draft.js';
 
 const CALL_ID_BYTES = 16;
 /** Bodies of any type pass through. */
@@ -36,8 +36,9 @@ export interface Dispatcher {
   ingressOf(source: Source): Ingress | undefined;
   /** Whether calls of an ingress can be served: every service has a route, and, where the ingress wilts, a trunk is alive. */
   canServe(ingress: Ingress): boolean;
-  /** Whether a channel of the trunk is free for the service. */
-  hasRoom(trunk: Trunk, service: Service): boolean;
+  room(trunk: Trunk, service: Service): Room;
+  /** Whether the trunk may take another attempt beside one that is open. */
+  mayHedge(trunk: Trunk): boolean;
   /** A leg starts on the trunk. */
   takeChannel(trunk: Trunk): Channel;
   /** What is thought of the trunk of an attempt, and of its carrier. */
@@ -80,6 +81,8 @@ export class Desk {
   readonly #sessions = new Map<CallId, CallSession>();
   readonly #prefix: string;
   #attempts = 0n;
+  readonly #held = new Set<CallSession>();
+  #phantomRings = 0;
 
   constructor(ports: DeskPorts) {
     this.#ports = ports;
@@ -101,6 +104,19 @@ export class Desk {
   /** How many calls are open: searching, ringing or answered. */
   get openCalls(): number {
     return this.#sessions.size;
+  }
+
+  /** Legs that rang at an answering point for a call that was answered elsewhere, since the start. */
+  get phantomRings(): number {
+    return this.#phantomRings;
+  }
+
+  /** A trunk has shown signs of health or room: the calls of the service that wait for a path try again at once (P10). */
+  retryHeld(service: ServiceId): void {
+    for (const session of [...this.#held].filter(({ subject }) => subject.service.id === service)) {
+      this.#held.delete(session);
+      session.retry();
+    }
   }
 
   /** A trunk was judged gone for a service: every call of it that waits on the trunk moves at once (P8). */
@@ -152,7 +168,8 @@ export class Desk {
 
   #open(incoming: IncomingCall, ingress: Ingress, service: Service, plan: readonly PlannedAttempt[]): void {
     const callId = id<CallId>(this.#ports.random.hex(CALL_ID_BYTES));
-    const session = new CallSession({ callId, service, ingress: ingress.id, incoming, plan }, this.#sessionPorts());
+    const subject = { callId, service, ingress: ingress.id, noPath: noPathOf(ingress, service), incoming, plan };
+    const session = new CallSession(subject, this.#sessionPorts());
     this.#sessions.set(callId, session);
     this.#write(() => [receivedRecord(session.subject)]);
     session.start();
@@ -213,7 +230,15 @@ export class Desk {
       fraction: () => random.fraction(),
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
       sinceRelease: (trunk) => dispatcher.sinceRelease(trunk),
-      hasRoom: (trunk, service) => dispatcher.hasRoom(trunk, service),
+      room: (trunk, service) => dispatcher.room(trunk, service),
+      mayHedge: (trunk) => dispatcher.mayHedge(trunk),
+      plan: (service) => dispatcher.plan(service),
+      held: (session) => {
+        this.#held.add(session);
+      },
+      rangInVain: () => {
+        this.#phantomRings += 1;
+      },
       takeChannel: (trunk) => dispatcher.takeChannel(trunk),
       evidence: (attempt, service, outcome) => {
         aside(log, 'the book of health', () => {
@@ -238,6 +263,7 @@ export class Desk {
       },
       over: (session) => {
         this.#sessions.delete(session.subject.callId);
+        this.#held.delete(session);
       },
     };
   }
@@ -286,6 +312,11 @@ export class Desk {
     const isServing = server.connected && dispatcher.canServe(admission.ingress);
     incoming.respond({ status: isServing ? 200 : 503, headers: isServing ? [ALLOW, ACCEPT] : [] });
   }
+}
+
+/** An emergency caller is held, unless the upstream has other ways; a priority caller is told (DESIGN 4.7). */
+function noPathOf({ noPath = 'hold' }: Ingress, service: Service): NoPath {
+  return noPath === 'hold' && service.class !== 'emergency' ? 'tell' : noPath;
 }
 
 /** The open attempt that an ingress of the same carrier most likely brings back: else the only one that is open. */

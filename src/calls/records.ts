@@ -20,7 +20,7 @@ import type { Attempt, CallEvent, CallState, CallStep, Lateness } from './call.j
 import { callerNumber } from './caller.js';
 import { identitiesIn } from './report.js';
 import type { CallSubject } from './session.js';
-import { isOpen } from './transition.js';
+import { isOpen } from './draft.js';
 
 /** What is known of a call that has just come in. */
 export function receivedRecord({ callId, service, ingress, incoming }: CallSubject): CallReceived {
@@ -134,7 +134,8 @@ function ended({ before, event, after, now }: CallStep): Found {
       : [];
   const closed = after.attempts.filter((attempt) => {
     const was = find(before, attempt.id);
-    return !isOpen(attempt) && (was === undefined || isOpen(was));
+    const isDropped = was?.state.phase === 'answered' && attempt.state.phase === 'failed';
+    return isDropped || (!isOpen(attempt) && (was === undefined || isOpen(was)));
   });
   return [...released, ...closed.map((attempt) => endedRecord(attempt, afterMs))];
 }
@@ -168,7 +169,9 @@ function ringing({ before, event, after, now }: CallStep): Found {
 }
 
 function answered({ before, after, now }: CallStep): Found {
-  if (before.answeredAt !== undefined || after.answeredAt === undefined) {
+  const isAgain =
+    before.reoffered !== undefined && before.phase.phase === 'searching' && after.phase.phase === 'connected';
+  if (!isAgain && (before.answeredAt !== undefined || after.answeredAt === undefined)) {
     return [];
   }
   const winner = after.attempts.find(({ state }) => state.phase === 'answered');
@@ -183,7 +186,7 @@ function answeredRecord({ id, planned }: Attempt, afterMs: number): Omit<CallAns
 
 function started({ before, event, after, now }: CallStep, known: Background): Found {
   return after.attempts
-    .map((attempt, index) => ({ attempt, place: index + 1 }))
+    .map((attempt, index) => ({ attempt, place: index + 1 + (after.forgotten ?? 0) }))
     .filter(({ attempt }) => find(before, attempt.id) === undefined)
     .map(({ attempt, place }) => ({
       type: 'attempt-started',
@@ -219,6 +222,9 @@ const CAUSES: Readonly<Partial<Record<CallEvent['type'], StartCause>>> = {
   failed: 'failure',
   'trunk-gone': 'trunk gone',
   'came-back': 'loop',
+  'callee-ended': 'dropped',
+  'caller-answered': 'dropped',
+  'retry-due': 'retry',
 };
 
 function causeOf(event: CallEvent): StartCause {

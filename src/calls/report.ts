@@ -6,6 +6,7 @@ import type { Header } from '../sip/message.js';
 import { decodeUtf8 } from '../sip/text.js';
 import type { Attempt } from './call.js';
 import { callerNumber } from './caller.js';
+import { isPhantomRing } from './draft.js';
 import type { CallSession } from './session.js';
 
 /** What a call was, for the journal, the console and the tester's screen. */
@@ -22,6 +23,8 @@ export function reportOf(session: CallSession, clock: Clock): CallReport {
     ingress: subject.ingress,
     startedAt: new Date(clock.wallTime() - between(state.startedAt, clock.now())).toISOString(),
     attempts: state.attempts.map((attempt) => attemptReport(attempt, since)),
+    ...given('attemptsNotListed', state.forgotten),
+    phantomRings: state.attempts.filter(isPhantomRing).length,
     outcome: state.phase.phase === 'ended' ? state.phase.outcome : 'answered',
     ...(winner === undefined ? {} : { answeredBy: { trunk: winner.planned.trunk.id } }),
     ...given('ringingAfterMs', since(state.ringingAt)),

@@ -27,13 +27,16 @@ import { header } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
 import { parseReasons, printReason } from '../sip/reason.js';
 import { answerTo, ringing } from './answer.js';
-import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState, CallStep } from './call.js';
+import type { Attempt, CallCommand, CallEvent, CallOutcome, CallState, CallStep, NoPath, Room } from './call.js';
 import type { Channel } from './channels.js';
 import { inviteFor } from './outgoing.js';
 import { bytesOf } from './plain.js';
 import { isTrustedProgress } from './progress.js';
-import { hasSdp } from '../sip/sdp-in-body.js';
+import { hasSdp, withSdp } from '../sip/sdp-in-body.js';
 import { newCall, transition } from './transition.js';
+import { isPhantomRing } from './draft.js';
+import { LAST_CHANCE } from './search.js';
+import { PROVEN_AFTER } from './dropped.js';
 import { Tie } from './tie.js';
 
 /** The caller hears ringing at the latest so long after the INVITE (P20). */
@@ -42,8 +45,11 @@ const RING_AT_LATEST = ms(2_000);
 const RING_AGAIN = ms(50_000);
 /** What an answering point usually takes, where nothing was learned: ringing for longer starts another attempt (DESIGN 4.6). */
 const RINGING_USUALLY = ms(12_000);
-/** How long late attempts may still be answered when nothing is left to start. */
-const LAST_CHANCE = ms(4_000);
+/** A call that is held is tried again so often (DESIGN 4.7). */
+const RETRY_AFTER = ms(1_000);
+/** When an upstream with other ways is told no: where nothing at all came back, and where something did. */
+const WILT_EARLY = ms(900);
+const WILT_LATE = ms(6_000);
 /** 64*T1 until a late provisional gets its CANCEL, and as long again until that is answered; and some room. */
 const LEG_OVER_WITHIN = ms(70_000);
 
@@ -59,8 +65,14 @@ export interface SessionPorts {
   readonly nextAttemptId: () => AttemptId;
   /** How long ago a call on the trunk ended, as far as it is known. */
   readonly sinceRelease: (trunk: TrunkId) => Milliseconds | undefined;
-  /** Whether a channel of the trunk is free for the service. */
-  readonly hasRoom: (trunk: Trunk, service: Service) => boolean;
+  readonly room: (trunk: Trunk, service: Service) => Room;
+  readonly mayHedge: (trunk: Trunk) => boolean;
+  /** What to try from now on, best first. */
+  readonly plan: (service: Service) => readonly PlannedAttempt[];
+  /** The call has no path and waits for one: `retry()` is welcome on any sign of one. */
+  readonly held: (session: CallSession) => void;
+  /** A leg rang at an answering point, and was cancelled because another answered. */
+  readonly rangInVain: (attempt: Attempt) => void;
   /** A leg starts on the trunk: it holds the channel until it frees it. */
   readonly takeChannel: (trunk: Trunk) => Channel;
   /** What an attempt said about its trunk. */
@@ -78,6 +90,8 @@ export interface CallSubject {
   readonly callId: CallId;
   readonly service: Service;
   readonly ingress: IngressId;
+  /** What it comes to without a path. */
+  readonly noPath: NoPath;
   readonly incoming: IncomingCall;
   readonly plan: readonly PlannedAttempt[];
 }
@@ -86,6 +100,8 @@ export interface CallSubject {
 interface Leg {
   readonly leg: CalleeLeg;
   readonly sent: SentMessage;
+  /** Whether its INVITE carried a session description. */
+  readonly offered: boolean;
   readonly channel: Channel;
   ringing?: ReceivedResponse;
   answer?: { readonly response: ReceivedResponse; readonly dialog: Dialog };
@@ -102,12 +118,13 @@ export class CallSession {
   #winner: AttemptId | undefined;
   #call: CallState;
   #working = false;
+  #retry: Timer | undefined;
   #caller: Dialog | undefined;
 
   constructor(subject: CallSubject, ports: SessionPorts) {
     this.subject = subject;
     this.#ports = ports;
-    this.#call = newCall(subject.service.class, subject.plan, ports.clock.now());
+    this.#call = newCall(subject.service.class, subject.plan, ports.clock.now(), subject.noPath);
     this.#tie = new Tie({
       clock: ports.clock,
       fraction: ports.fraction,
@@ -126,12 +143,21 @@ export class CallSession {
   /** Starts the first attempt. */
   start(): void {
     this.#after(RING_AT_LATEST, { type: 'ring-due' });
+    if (this.subject.noPath === 'wilt') {
+      this.#after(WILT_EARLY, { type: 'wilt-due', which: 'early' });
+      this.#after(WILT_LATE, { type: 'wilt-due', which: 'late' });
+    }
     this.#dispatch({ type: 'started' });
   }
 
   /** A trunk was judged gone: what waits on it moves at once (P8). */
   trunkGone(trunk: TrunkId): void {
     this.#dispatch({ type: 'trunk-gone', trunk });
+  }
+
+  /** A trunk has shown signs of health or room. */
+  retry(): void {
+    this.#dispatch({ type: 'retry-due' });
   }
 
   /** An attempt came in again at an ingress of ours. */
@@ -159,15 +185,20 @@ export class CallSession {
     const now = this.#ports.clock.now();
     const { call, commands } = transition(before, event, now, {
       attemptId: this.#ports.nextAttemptId,
-      hasRoom: (trunk) => this.#ports.hasRoom(trunk, this.subject.service),
+      room: (trunk) => this.#ports.room(trunk, this.subject.service),
+      mayHedge: this.#ports.mayHedge,
+      plan: () => this.#ports.plan(this.subject.service),
     });
     this.#call = call;
     this.#ports.stepped(this, { before, event, after: call, now });
-    for (const command of commands) {
-      this.#carryOut(command);
-    }
     if (call.phase.phase === 'connected' && before.phase.phase !== 'connected') {
       this.#clearTimers();
+    }
+    if (call.reoffered !== before.reoffered) {
+      this.#calleeLost();
+    }
+    for (const command of commands) {
+      this.#carryOut(command);
     }
   }
 
@@ -185,6 +216,12 @@ export class CallSession {
         return this.#after(RINGING_USUALLY, { type: 'deadline', attempt: command.attempt, which: 'ringing' });
       case 'answer-caller':
         return this.#answerCaller(command.attempt);
+      case 'reoffer-caller':
+        return this.#reofferCaller(command.attempt);
+      case 'arm-proof':
+        return this.#after(PROVEN_AFTER, { type: 'proven', attempt: command.attempt });
+      case 'arm-retry':
+        return this.#armRetry();
       case 'reject-caller':
         return this.#rejectCaller();
       case 'release-caller':
@@ -199,14 +236,15 @@ export class CallSession {
   }
 
   #startAttempt(attempt: Attempt): void {
-    const { request } = this.subject.incoming;
     const { service, callId } = this.subject;
+    const said = this.#tie.callerSaid;
+    const request = said === undefined ? this.subject.incoming.request : withSdp(this.subject.incoming.request, said);
     const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
     this.#ports.attemptStarted(attempt, this, invite);
     const channel = this.#ports.takeChannel(attempt.planned.trunk);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt, channel));
     const sent: SentMessage = { transport: invite.nextHop.transport, bytes: bytesOf(invite) };
-    this.#legs.set(attempt.id, { leg, channel, sent });
+    this.#legs.set(attempt.id, { leg, channel, sent, offered: hasSdp(invite) });
     this.#armDeadlines(attempt, sent);
   }
 
@@ -227,6 +265,7 @@ export class CallSession {
     return {
       over: () => {
         channel.free();
+        this.#legs.delete(id);
       },
       progressed: (response) => {
         const trusted = isTrustedProgress(response, attempt.planned.trunk);
@@ -323,9 +362,8 @@ export class CallSession {
       return;
     }
     const { response, dialog } = leg.answer;
-    const delayed = !hasSdp(this.subject.incoming.request);
     this.#winner = id;
-    this.#tie.join(dialog, leg.leg, delayed);
+    this.#tie.join(dialog, leg.leg, this.subject.incoming.request, response);
     this.subject.incoming
       .answer(answerTo(response), dialog)
       .then((caller) => {
@@ -337,6 +375,30 @@ export class CallSession {
         this.#warn(`the caller could not be answered: ${messageOf(error)}`);
         this.#dispatch({ type: 'caller-unreachable' });
       });
+  }
+
+  #calleeLost(): void {
+    this.#winner = undefined;
+    this.#tie.calleeLost();
+    this.#warn('answered, then dropped: the caller is offered to the next path');
+  }
+
+  /** The caller's dialog stands: the new winner's answer goes there as an offer (P23). */
+  #reofferCaller(id: AttemptId): void {
+    const leg = this.#legs.get(id);
+    if (leg?.answer !== undefined) {
+      const { response, dialog } = leg.answer;
+      this.#winner = id;
+      this.#tie.rejoin(dialog, leg.leg, response, leg.offered);
+    }
+  }
+
+  #armRetry(): void {
+    this.#retry?.cancel();
+    this.#retry = this.#later(RETRY_AFTER, () => {
+      this.retry();
+    });
+    this.#ports.held(this);
   }
 
   #rejectCaller(): void {
@@ -351,6 +413,10 @@ export class CallSession {
 
   #giveUp(id: AttemptId, reasons: readonly string[]): void {
     const leg = this.#legs.get(id);
+    const attempt = this.#call.attempts.find((each) => each.id === id);
+    if (attempt !== undefined && isPhantomRing(attempt)) {
+      this.#ports.rangInVain(attempt);
+    }
     leg?.leg.cancel(reasons);
     leg?.channel.freeWithin(LEG_OVER_WITHIN);
   }
@@ -392,12 +458,13 @@ export class CallSession {
     }
   }
 
-  #later(delay: Milliseconds, action: () => void): void {
+  #later(delay: Milliseconds, action: () => void): Timer {
     const timer = this.#ports.clock.setTimer(delay, () => {
       this.#timers.delete(timer);
       action();
     });
     this.#timers.add(timer);
+    return timer;
   }
 
   #warn(text: string): void {

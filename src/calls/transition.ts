@@ -1,60 +1,27 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptId } from '../domain/ids.js';
-import type { ServiceClass, Trunk } from '../domain/network.js';
+import type { ServiceClass } from '../domain/network.js';
 import type { Instant } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { isLarge, judge, type SentMessage } from '../failure/verdict.js';
-import type { Attempt, CallCommand, CallEvent, CallState, GiveUpCause, Lateness, Step, Variant } from './call.js';
+import type { Attempt, CallEvent, CallState, Lateness, NoPath, Step, Variant } from './call.js';
+import { Draft, isLate, isOpen, isWaiting, lateState, type Surroundings } from './draft.js';
+import { onCalleeEnded, onCallerAnswered, onCallerEnded, onCallerGone, onProven } from './endings.js';
 import { reasonsFor } from './reasons.js';
+import { continueSearch, lastChanceOver, retry, wilt } from './search.js';
 
 /**
  * A call that has just come in.
  *
  * @param plan what to try, best first. Not empty.
  */
-export function newCall(serviceClass: ServiceClass, plan: readonly PlannedAttempt[], now: Instant): CallState {
-  return { class: serviceClass, startedAt: now, phase: { phase: 'searching' }, attempts: [], remaining: plan };
-}
-
-/** What the machine asks while it works in an event. Answered at once, and without any effect on the call. */
-export interface Surroundings {
-  /** A fresh id for each attempt that starts. */
-  readonly attemptId: () => AttemptId;
-  /** Whether a channel of the trunk is free for this call. */
-  readonly hasRoom: (trunk: Trunk) => boolean;
-}
-
-/** Whether the attempt may still be answered. */
-export function isOpen({ state }: Attempt): boolean {
-  return isWaiting(state);
-}
-
-/** Whether the attempt is open and past a deadline, so that another may start beside it. */
-function isLate({ state }: Attempt): boolean {
-  return isWaiting(state) && state.late !== undefined;
-}
-
-/** The same without trusted progress: it may be overtaken (DESIGN 4.4). */
-function isOverdue(attempt: Attempt): boolean {
-  return isLate(attempt) && attempt.state.phase !== 'progressing';
-}
-
-type Waiting = Attempt['state'] & { readonly phase: 'silent' | 'trying' | 'progressing' };
-
-function isWaiting(state: Attempt['state']): state is Waiting {
-  return state.phase === 'silent' || state.phase === 'trying' || state.phase === 'progressing';
-}
-
-/** The state past the deadline of its own phase. */
-function lateState({ phase }: Waiting): Waiting {
-  switch (phase) {
-    case 'silent':
-      return { phase, late: 'silence' };
-    case 'trying':
-      return { phase, late: 'progress' };
-    case 'progressing':
-      return { phase, late: 'ringing' };
-  }
+export function newCall(
+  serviceClass: ServiceClass,
+  plan: readonly PlannedAttempt[],
+  now: Instant,
+  noPath: NoPath = 'tell',
+): CallState {
+  return { class: serviceClass, noPath, startedAt: now, phase: { phase: 'searching' }, attempts: [], remaining: plan };
 }
 
 /**
@@ -69,67 +36,6 @@ export function transition(call: CallState, event: CallEvent, now: Instant, arou
     continueSearch(draft);
   }
   return { call: draft.call, commands: draft.commands };
-}
-
-/** The state and the commands while one event is worked in. It never leaves `transition`. */
-class Draft {
-  readonly commands: CallCommand[] = [];
-  call: CallState;
-  readonly now: Instant;
-  readonly around: Surroundings;
-
-  constructor(call: CallState, now: Instant, around: Surroundings) {
-    this.call = call;
-    this.now = now;
-    this.around = around;
-  }
-
-  ask(command: CallCommand): void {
-    this.commands.push(command);
-  }
-
-  set(change: Partial<CallState>): void {
-    this.call = { ...this.call, ...change };
-  }
-
-  find(id: AttemptId): Attempt | undefined {
-    return this.call.attempts.find((attempt) => attempt.id === id);
-  }
-
-  update(id: AttemptId, change: Partial<Attempt>): void {
-    this.set({
-      attempts: this.call.attempts.map((attempt) => (attempt.id === id ? { ...attempt, ...change } : attempt)),
-    });
-  }
-
-  start(planned: PlannedAttempt, variant: Variant, minSe?: number): void {
-    const attempt: Attempt = {
-      id: this.around.attemptId(),
-      planned,
-      variant,
-      ...(minSe === undefined ? {} : { minSe }),
-      startedAt: this.now,
-      state: { phase: 'silent' },
-    };
-    this.set({ attempts: [...this.call.attempts, attempt] });
-    this.ask({ do: 'start-attempt', attempt });
-  }
-
-  giveUp(attempt: Attempt, cause: GiveUpCause, reasons = reasonsFor(cause)): void {
-    this.update(attempt.id, { state: { phase: 'given-up', cause }, endedAt: this.now });
-    this.ask({ do: 'give-up', attempt: attempt.id, reasons });
-    if (attempt.planned.role === 'canary' && attempt.missed === undefined) {
-      // It proved nothing; the next call may be the canary.
-      const verdict = judge({ origin: 'cancelled-by-us' });
-      this.ask({ do: 'report-evidence', attempt: attempt.id, outcome: { kind: 'failed', verdict } });
-    }
-  }
-
-  giveUpAll(cause: GiveUpCause, reasons = reasonsFor(cause)): void {
-    for (const attempt of this.call.attempts.filter(isOpen)) {
-      this.giveUp(attempt, cause, reasons);
-    }
-  }
 }
 
 function apply(draft: Draft, event: CallEvent): void {
@@ -149,9 +55,17 @@ function apply(draft: Draft, event: CallEvent): void {
     case 'doubt-due':
       return onDoubtDue(draft, event.attempt);
     case 'ring-due':
-      return ring(draft);
+      return ringWithoutTrunk(draft);
     case 'last-chance-over':
-      return onLastChanceOver(draft);
+      return onlyInSearch(draft, lastChanceOver);
+    case 'retry-due':
+      return onlyInSearch(draft, retry);
+    case 'wilt-due':
+      return onlyInSearch(draft, () => {
+        wilt(draft, event.which);
+      });
+    case 'proven':
+      return onProven(draft, event.attempt);
     case 'trunk-gone':
       return onTrunkGone(draft, event.trunk);
     case 'came-back':
@@ -165,7 +79,7 @@ function apply(draft: Draft, event: CallEvent): void {
     case 'caller-ended':
       return onCallerEnded(draft, event.reasons);
     case 'callee-ended':
-      return onCalleeEnded(draft, event.attempt, event.reasons);
+      return onCalleeEnded(draft, event.attempt, event.by, event.reasons);
   }
 }
 
@@ -192,7 +106,7 @@ function trying(attempt: Attempt): Attempt['state'] {
   return isLate(attempt) ? { phase: 'trying', late: 'silence' } : { phase: 'trying' };
 }
 
-/** The first 2xx wins; every other is released (DESIGN 4.4, P12). */
+/** The first 2xx wins; every other is released (DESIGN 4.4, P12). Whether it proves its path, the next seconds tell. */
 function onAnswer(draft: Draft, id: AttemptId): void {
   const attempt = draft.find(id);
   if (attempt === undefined) {
@@ -204,10 +118,15 @@ function onAnswer(draft: Draft, id: AttemptId): void {
   }
   const firstResponseAt = attempt.firstResponseAt ?? draft.now;
   draft.update(id, { firstResponseAt, endedAt: draft.now, status: 200, state: { phase: 'answered' } });
-  draft.set({ phase: { phase: 'answering', winner: id } });
-  draft.ask({ do: 'answer-caller', attempt: id });
+  if (draft.call.reoffered === undefined) {
+    draft.set({ phase: { phase: 'answering', winner: id } });
+    draft.ask({ do: 'answer-caller', attempt: id });
+  } else {
+    draft.set({ phase: { phase: 'connected', winner: id } });
+    draft.ask({ do: 'reoffer-caller', attempt: id });
+    draft.ask({ do: 'arm-proof', attempt: id });
+  }
   draft.giveUpAll('answered elsewhere');
-  draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'answered' } });
 }
 
 /** A final failure: what the trunk is blamed for, and the same route once more where that may help (P3). */
@@ -319,6 +238,9 @@ function onTrunkGone(draft: Draft, trunk: string): void {
     if (isWaiting(attempt.state) && !isLate(attempt)) {
       draft.update(attempt.id, { state: lateState(attempt.state) });
     }
+    if (isOpen(attempt)) {
+      draft.update(attempt.id, { onGone: true });
+    }
   }
   const { remaining } = draft.call;
   const gone = remaining.filter((planned) => isOver({ planned }));
@@ -339,103 +261,26 @@ function onCameBack(draft: Draft, id: AttemptId): void {
   draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'failed', verdict } });
 }
 
+/** Many upstreams stop hunting after 18x: one that has other ways hears nothing but 100 before a trunk rings (DESIGN 4.7). */
+function ringWithoutTrunk(draft: Draft): void {
+  if (draft.call.noPath !== 'wilt') {
+    ring(draft);
+  }
+}
+
+function onlyInSearch(draft: Draft, act: (draft: Draft) => void): void {
+  if (draft.call.phase.phase === 'searching') {
+    act(draft);
+  }
+}
+
 function ring(draft: Draft, from?: AttemptId): void {
-  if (draft.call.phase.phase === 'searching' && draft.call.ringingAt === undefined) {
+  if (
+    draft.call.phase.phase === 'searching' &&
+    draft.call.reoffered === undefined &&
+    draft.call.ringingAt === undefined
+  ) {
     draft.set({ ringingAt: draft.now });
     draft.ask({ do: 'ring-caller', ...(from === undefined ? {} : { from }) });
-  }
-}
-
-/** What is late by now will not come; what rings may still be answered. */
-function onLastChanceOver(draft: Draft): void {
-  if (draft.call.phase.phase === 'searching') {
-    for (const attempt of draft.call.attempts.filter(isOverdue)) {
-      draft.giveUp(attempt, 'out of time');
-    }
-  }
-}
-
-/** The caller's own reason goes on; without one it is said that the caller is gone. */
-function onCallerGone(draft: Draft, given: readonly string[] = []): void {
-  const { phase } = draft.call;
-  const reasons = given.length > 0 ? given : reasonsFor('caller gone');
-  if (phase.phase === 'searching') {
-    draft.giveUpAll('caller gone', reasons);
-    end(draft, 'cancelled');
-  } else if (phase.phase === 'answering') {
-    draft.ask({ do: 'release-callee', attempt: phase.winner, reasons });
-    end(draft, 'cancelled');
-  }
-}
-
-function onCallerAnswered(draft: Draft): void {
-  const { phase } = draft.call;
-  if (phase.phase !== 'answering') {
-    draft.ask({ do: 'release-caller', reasons: [] });
-    return;
-  }
-  draft.set({ answeredAt: draft.now, phase: { phase: 'connected', winner: phase.winner } });
-  if (phase.calleeGone !== undefined) {
-    draft.ask({ do: 'release-caller', reasons: phase.calleeGone.reasons });
-    end(draft, 'answered');
-  }
-}
-
-/** A BYE goes on with the reasons that it came with, and with none where it had none. */
-function onCallerEnded(draft: Draft, reasons: readonly string[] = []): void {
-  const { phase } = draft.call;
-  if (phase.phase === 'answering' || phase.phase === 'connected') {
-    draft.ask({ do: 'release-callee', attempt: phase.winner, reasons });
-    end(draft, 'answered');
-  }
-}
-
-function onCalleeEnded(draft: Draft, id: AttemptId, reasons: readonly string[] = []): void {
-  const { phase } = draft.call;
-  if (phase.phase === 'answering' && phase.winner === id) {
-    draft.set({ phase: { ...phase, calleeGone: { reasons } } });
-  } else if (phase.phase === 'connected' && phase.winner === id) {
-    draft.ask({ do: 'release-caller', reasons });
-    end(draft, 'answered');
-  }
-}
-
-function end(draft: Draft, outcome: 'answered' | 'failed' | 'cancelled'): void {
-  draft.set({ phase: { phase: 'ended', outcome }, remaining: [] });
-  draft.ask({ do: 'finish', outcome });
-}
-
-/** After each event of a search: start what is due, cancel what is overtaken, end what has failed. */
-function continueSearch(draft: Draft): void {
-  cancelOvertaken(draft);
-  const live = draft.call.attempts.some((attempt) => isOpen(attempt) && !isLate(attempt));
-  if (live) {
-    return;
-  }
-  const next = nextToTry(draft);
-  if (next !== undefined) {
-    draft.set({ remaining: draft.call.remaining.filter((planned) => planned !== next) });
-    draft.start(next, draft.call.keepPlain === true ? 'plain' : 'as-sent');
-  } else if (!draft.call.attempts.some(isOpen)) {
-    draft.ask({ do: 'reject-caller' });
-    end(draft, 'failed');
-  } else if (draft.call.lastChanceAt === undefined && draft.call.attempts.some(isOverdue)) {
-    draft.set({ lastChanceAt: draft.now });
-    draft.ask({ do: 'arm-last-chance' });
-  }
-}
-
-/** The first that has a channel free. A full trunk comes last, and is tried all the same: our count may be wrong. */
-function nextToTry({ call, around }: Draft): PlannedAttempt | undefined {
-  return call.remaining.find(({ trunk }) => around.hasRoom(trunk)) ?? call.remaining[0];
-}
-
-/** An attempt that is late is cancelled once another has trusted progress (DESIGN 4.4). */
-function cancelOvertaken(draft: Draft): void {
-  if (!draft.call.attempts.some((attempt) => attempt.state.phase === 'progressing' && !isLate(attempt))) {
-    return;
-  }
-  for (const attempt of draft.call.attempts.filter(isOverdue)) {
-    draft.giveUp(attempt, 'rings elsewhere');
   }
 }

@@ -35,7 +35,11 @@ export interface CallReport {
   readonly ingress: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
+  /** The first and the latest, of a call that was tried very often. */
   readonly attempts: readonly AttemptReport[];
+  readonly attemptsNotListed?: number;
+  /** Legs that rang at an answering point and were cancelled because another answered: each is an abandoned call there. */
+  readonly phantomRings: number;
   readonly outcome: 'answered' | 'failed' | 'cancelled';
   readonly answeredBy?: { readonly trunk: string; readonly name?: string };
   readonly ringingAfterMs?: number;

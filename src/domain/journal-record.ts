@@ -58,6 +58,10 @@ export type StartCause =
   | 'trunk gone'
   /** The one before came back to us. */
   | 'loop'
+  /** The one before was answered, and its path dropped the call. */
+  | 'dropped'
+  /** Nothing was left, and the caller is held. */
+  | 'retry'
   | 'other';
 
 /** One INVITE leaves. */

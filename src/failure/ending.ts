@@ -70,5 +70,10 @@ interface ReturnedEnding {
   readonly origin: 'came-back';
 }
 
-/** How an attempt ended without an answer. */
-export type Ending = ReturnedEnding | PeerEnding | LocalEnding | DeadlineEnding | CancelledEnding;
+/** The far side answered and ended the call at once, without a reason that people have. */
+interface DroppedEnding {
+  readonly origin: 'dropped';
+}
+
+/** How an attempt failed. */
+export type Ending = DroppedEnding | ReturnedEnding | PeerEnding | LocalEnding | DeadlineEnding | CancelledEnding;

@@ -29,6 +29,8 @@ export function judge(ending: Ending): Verdict {
       return judgeDeadline(ending);
     case 'came-back':
       return cameBack;
+    case 'dropped':
+      return dropped;
     case 'cancelled-by-us':
       return { fault: 'none', kind: 'cancelled', weight: 'none', next: 'end', reason: 'cancelled by us' };
   }
@@ -93,6 +95,14 @@ const cameBack: Verdict = {
   next: 'next',
   reason: 'our own call came back to us',
   complaint: 'loop',
+};
+
+const dropped: Verdict = {
+  fault: 'trunk',
+  kind: 'rejected',
+  weight: 'medium',
+  next: 'next',
+  reason: 'answered, then dropped',
 };
 
 function judgeDeadline(ending: DeadlineEnding): Verdict {

@@ -74,8 +74,12 @@ export interface DialogEvents {
 
 /** The answered side of a leg, caller's or callee's. */
 export interface Dialog {
-  /** Sends a request in the dialog. Rejects with `SipServerError` when no answer can come. */
-  request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse>;
+  /**
+   * Sends a request in the dialog. Rejects with `SipServerError` when no answer can come.
+   *
+   * @param other the dialog that this one makes a call with from now on, where that is a new one (P14).
+   */
+  request(method: string, headers: readonly Header[], body: string, other?: Dialog): Promise<DialogResponse>;
   /** Sends BYE once, with these Reason values. Later calls do nothing. Never fails. */
   release(reasons: readonly string[]): void;
 }

@@ -25,7 +25,8 @@ export function printReason(reason: Reason): string {
   return `${reason.protocol}${cause}${text}${location}`;
 }
 
-function parseReason(value: string): Reason {
+/** One value, as it stands in a header. */
+export function parseReason(value: string): Reason {
   const semicolon = value.indexOf(';');
   const end = semicolon < 0 ? value.length : semicolon;
   const params = parseParams(value.slice(end));

@@ -1,5 +1,5 @@
 import { asciiLower, trimBlanks } from './chars.js';
-import { header, type Header } from './headers.js';
+import { header, withoutHeader, type Header } from './headers.js';
 import { parseMultipart } from './mime.js';
 
 const DEEPEST = 4;
@@ -21,6 +21,20 @@ export function sdpIn({ headers, body }: Bodied): string | undefined {
 /** Whether the message offers or answers a session, in a form that we can read or not. */
 export function hasSdp(message: Bodied): boolean {
   return message.body !== '' && (isEncoded(message.headers) || sdpIn(message) !== undefined);
+}
+
+/**
+ * The message with another session description in the place of its own, whatever else its body holds. One without any has
+ * nothing else but the description then.
+ */
+export function withSdp<T extends Bodied>(message: T, sdp: string): T {
+  const own = sdpIn(message);
+  if (own === undefined) {
+    const headers = withoutHeader(message.headers, 'Content-Type', 'Content-Disposition', 'Content-Encoding');
+    return { ...message, headers: [...headers, { name: 'Content-Type', value: 'application/sdp' }], body: sdp };
+  }
+  const at = message.body.indexOf(own);
+  return { ...message, body: message.body.slice(0, at) + sdp + message.body.slice(at + own.length) };
 }
 
 function find(contentType: string, body: string, depth: number): string | undefined {

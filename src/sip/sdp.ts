@@ -57,6 +57,34 @@ export function printSdp(description: SessionDescription): string {
   return lines.map((line) => line.raw).join('');
 }
 
+/**
+ * The description as the next version of another one of the same session: its origin but for the version (RFC 3264 8). As it
+ * is where either has no origin.
+ */
+export function withOriginOf(text: string, before: string): string {
+  const known = words(originOf(before) ?? '');
+  const version = known[2];
+  if (known.length < 6 || version === undefined || !/^\d{1,30}$/.test(version)) {
+    return text;
+  }
+  const next = [...known.slice(0, 2), String(BigInt(version) + 1n), ...known.slice(3)].join(' ');
+  return text.replace(/^o=[^\r\n]*/m, () => `o=${next}`);
+}
+
+/** Whether two descriptions name the same addresses and ports, one by one. */
+export function isSameMedia(a: string, b: string): boolean {
+  return places(a) === places(b);
+}
+
+function places(text: string): string {
+  const media = parseSdp(text)?.media ?? [];
+  return media.map(({ kind, port, connectionAddress }) => `${kind} ${port} ${connectionAddress}`).join();
+}
+
+function originOf(text: string): string | undefined {
+  return parseSdp(text)?.lines.find(({ type }) => type === 'o')?.value;
+}
+
 function splitLines(text: string): readonly SdpLine[] {
   return (text.match(/[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$/g) ?? []).map(readLine);
 }

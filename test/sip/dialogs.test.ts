@@ -172,7 +172,7 @@ t.test(
     t.equal(bodyOf(await psap.final(again, 'INVITE')), sdp(CALLER, 4_004));
     psap.send('ACK', [], '', again);
 
-    const bye = psap.send('BYE');
+    const bye = psap.send('BYE', ['Reason: Q.850;cause=16']);
     const ended = await caller.request('BYE');
     caller.peer.respond(ended, '200 OK');
     t.match(await psap.final(bye, 'BYE'), /^SIP\/2\.0 200/);

@@ -26,10 +26,16 @@ interface Parts {
 }
 
 /** A gateway between two carriers, which are there before it, as in life. */
-async function withCarriers(t: Test, kpnPlays: string, secondPlays: string, action: (parts: Parts) => Promise<void>) {
+async function withCarriers(
+  t: Test,
+  kpnPlays: string,
+  secondPlays: string,
+  action: (parts: Parts) => Promise<void>,
+  noPath: 'hold' | 'wilt' = 'hold',
+) {
   const kpn = await startSipp({ scenario: kpnPlays, address: KPN });
   const second = await startSipp({ scenario: secondPlays, address: SECOND });
-  const gateway = await startGateway(site);
+  const gateway = await startGateway({ ...site, noPath });
   t.comment(`SIP server: ${gateway.server}`);
   try {
     await action({ gateway, kpn, second });
@@ -263,14 +269,15 @@ t.test('P20 the caller hears ringing within 2 s, whatever the trunks do', async 
   });
 });
 
-t.test('when every attempt has failed the caller gets 503, without Retry-After', async (t) => {
-  await withCarriers(t, 'reject-503.xml', 'reject-503.xml', async ({ gateway, kpn, second }) => {
+t.test('when every attempt has failed, an upstream with other ways gets 503, without Retry-After', async (t) => {
+  const fails = async ({ gateway, kpn, second }: Parts): Promise<void> => {
     const result = await call(gateway, '112');
     t.equal(result.successful, 0);
     t.match(result.messages, /SIP\/2\.0 503 Service Unavailable/);
     t.notMatch(result.messages, /Retry-After/i);
     t.same([await rung(kpn), await rung(second)], [1, 1]);
-  });
+  };
+  await withCarriers(t, 'reject-503.xml', 'reject-503.xml', fails, 'wilt');
 });
 
 t.test('a caller who hangs up while two attempts are open leaves no leg behind', async (t) => {

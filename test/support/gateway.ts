@@ -25,6 +25,8 @@ export interface TestSite {
   /** The gateway listens here, SIP port 5060, admin port 8080, control port 9022. */
   readonly host: string;
   readonly trunks: readonly TestTrunk[];
+  /** What every upstream is told when there is no path: `hold` by default. */
+  readonly noPath?: 'hold' | 'wilt';
   /** OPTIONS probes; off by default, so that a silent far end is found by the calls under test. */
   readonly probeInterval?: string;
   /** Where its journal is; otherwise in a folder that goes with the test. */
@@ -39,7 +41,12 @@ export interface TestGateway {
   calls(): Promise<readonly CallReport[]>;
   health(): Promise<unknown>;
   /** `engine` is what is open in the embedded engine; drachtio-server does not tell. */
-  stats(): Promise<{ readonly openCalls: number; readonly dialogs: number; readonly engine?: EngineCounts }>;
+  stats(): Promise<{
+    readonly openCalls: number;
+    readonly dialogs: number;
+    readonly channels: readonly { readonly trunk: string; readonly used: number; readonly total: number }[];
+    readonly engine?: EngineCounts;
+  }>;
   /** Changes its site files, and lets it read them again. */
   reload(site: TestSite, edit?: (inventory: string) => string): Promise<ReloadAnswer>;
   /** What the gateway logged so far. */
@@ -198,7 +205,7 @@ ${carriers.map((id) => `  ${id}: { name: ${id} }\n`).join('')}sites:
   test: { name: Test }
 trunks:
 ${site.trunks.map((trunk) => trunkLine(trunk, site.probeInterval ?? '1h')).join('')}ingresses:
-${carriers.map((id) => ingressLine(id, site.trunks)).join('')}  local: { sources: [127.0.0.0/8] }
+${carriers.map((id) => ingressLine(id, site)).join('')}  local: { sources: [127.0.0.0/8], noPath: ${site.noPath ?? 'hold'} }
 `,
   );
 }
@@ -211,11 +218,12 @@ function routeLines({ id, tier, kind }: TestTrunk): string {
 }
 
 /** A carrier's calls come from where its trunks are. */
-function ingressLine(carrier: string, trunks: readonly TestTrunk[]): string {
+function ingressLine(carrier: string, { trunks, noPath = 'hold' }: TestSite): string {
   const sources = trunks
     .filter((trunk) => trunk.carrier === carrier)
     .map(({ address }) => `${address.slice(0, address.lastIndexOf(':'))}/32`);
-  return `  ${carrier}: { carrier: ${carrier}, sources: [${[...new Set(sources)].join(', ')}] }\n`;
+  const list = [...new Set(sources)].join(', ');
+  return `  ${carrier}: { carrier: ${carrier}, sources: [${list}], noPath: ${noPath} }\n`;
 }
 
 function trunkLine({ id, carrier, address, kind }: TestTrunk, probeInterval: string): string {

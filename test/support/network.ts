@@ -23,13 +23,14 @@ export interface SmallTrunk {
   readonly reliableProvisionals?: boolean;
   /** 120 unless told otherwise. */
   readonly channels?: number;
+  readonly reserved?: number;
 }
 
 export const SERVICE_112 = id<ServiceId>('112');
 const SERVICE_0900 = id<ServiceId>('0900-8844');
 
 /** A network with both services over every trunk. Carriers are independent of one another. */
-export function smallNetwork(trunks: readonly SmallTrunk[]): Network {
+export function smallNetwork(trunks: readonly SmallTrunk[], noPath: 'hold' | 'wilt' = 'hold'): Network {
   const carriers = [...new Set(trunks.map(({ carrier }) => carrier))];
   return {
     services: new Map([
@@ -40,7 +41,7 @@ export function smallNetwork(trunks: readonly SmallTrunk[]): Network {
     carriers: new Map(carriers.map((name) => [id<CarrierId>(name), { id: id<CarrierId>(name), name }])),
     trunks: new Map(trunks.map((trunk, index) => [id<TrunkId>(trunk.id), fullTrunk(trunk, index)])),
     ...inForce(trunks.flatMap((trunk) => [route(trunk, SERVICE_112, '112'), route(trunk, SERVICE_0900, '09008844')])),
-    ingresses: [{ id: id<IngressId>('local'), carrier: undefined, sources: ['127.0.0.0/8'] }],
+    ingresses: [{ id: id<IngressId>('local'), carrier: undefined, sources: ['127.0.0.0/8'], noPath }],
   };
 }
 
@@ -55,10 +56,11 @@ function destination(name: string, text: string): Destination {
 }
 
 function fullTrunk(trunk: SmallTrunk, index: number): Trunk {
-  const { id: name, carrier, kind = 'sip', ownNumber, reliableProvisionals } = trunk;
+  const { id: name, carrier, kind = 'sip', ownNumber, reliableProvisionals, reserved } = trunk;
   return {
     ...(ownNumber === undefined ? {} : { ownNumber }),
     ...(reliableProvisionals === undefined ? {} : { reliableProvisionals }),
+    ...(reserved === undefined ? {} : { reserved }),
     id: id<TrunkId>(name),
     carrier: id<CarrierId>(carrier),
     kind,

@@ -6,7 +6,8 @@ import { FakeSipServer } from './fake-sip-server.js';
 import { dutchNumbers, smallNetwork } from './network.js';
 import { VirtualClock } from './virtual-clock.js';
 
-const KPN_AND_SECOND = [
+/** The trunks of an office that is told nothing else. */
+export const KPN_AND_SECOND = [
   { id: 'kpn-a', carrier: 'kpn', tier: 1 },
   { id: 'second-a', carrier: 'second', tier: 2 },
 ];
@@ -44,6 +45,9 @@ export function office(network: Network = smallNetwork(KPN_AND_SECOND), broken: 
     dispatcher: keeper,
     numbering: () => numbering,
     site: 'west',
+  });
+  keeper.onBetter((service) => {
+    desk.retryHeld(service);
   });
   keeper.onTrunkGone((trunk, service) => {
     desk.trunkGone(trunk, service);

@@ -12,6 +12,8 @@ export interface RawPeer {
   respond(request: string, statusLine: string, extra?: readonly string[], body?: string, toTag?: string): void;
   /** From now on nothing is answered, not even OPTIONS: the far end has disappeared. */
   vanish(): void;
+  /** From now on its port is unreachable. */
+  leave(): void;
   send(text: string, port: number, address: string): void;
   close(): void;
 }
@@ -30,6 +32,7 @@ export async function startRawPeer(
   const arrivals: number[] = [];
   const sources = new Map<string, RemoteInfo>();
   let gone = false;
+  let closed = false;
   const peer: RawPeer = {
     received,
     arrivals,
@@ -46,8 +49,14 @@ export async function startRawPeer(
     send: (text, toPort, toAddress) => {
       socket.send(Buffer.from(text, 'latin1'), toPort, toAddress);
     },
+    leave: () => {
+      peer.close();
+    },
     close: () => {
-      socket.close();
+      if (!closed) {
+        closed = true;
+        socket.close();
+      }
     },
   };
   socket.on('message', (data, source) => {

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Attempt, CallCommand, CallEvent, CallState } from '../../src/calls/call.js';
-import { isOpen, newCall, transition } from '../../src/calls/transition.js';
-import type { Deadlines, PlannedAttempt } from '../../src/domain/attempt.js';
+import type { Attempt, CallCommand, CallEvent, CallState, NoPath } from '../../src/calls/call.js';
+import { isOpen } from '../../src/calls/draft.js';
+import { newCall, transition } from '../../src/calls/transition.js';
+import type { AttemptRole, Deadlines, PlannedAttempt } from '../../src/domain/attempt.js';
 import {
   id,
   type AttemptId,
@@ -56,14 +57,25 @@ class Bench {
   call: CallState;
   readonly all: CallCommand[] = [];
   last: readonly CallCommand[] = [];
+  /** Whether the budget of a trunk has room for one more attempt beside an open one. */
+  mayHedge = true;
   /** The trunks that have no channel free. */
   readonly full = new Set<string>();
   #now = 0;
   #ids = 0;
 
-  constructor(names: readonly string[], serviceClass: ServiceClass = 'emergency', deadlines = usual) {
-    const plan = names.map((name) => planned(name, deadlines));
-    this.call = newCall(serviceClass, plan, instant(0));
+  /** What there is to try, also later. */
+  plan: readonly PlannedAttempt[];
+
+  constructor(
+    names: readonly string[],
+    serviceClass: ServiceClass = 'emergency',
+    deadlines = usual,
+    noPath: NoPath = 'tell',
+    role: AttemptRole = 'normal',
+  ) {
+    this.plan = names.map((name) => ({ ...planned(name, deadlines), role }));
+    this.call = newCall(serviceClass, this.plan, instant(0), noPath);
     this.feed({ type: 'started' });
   }
 
@@ -71,7 +83,9 @@ class Bench {
     this.#now = now;
     const step = transition(this.call, event, instant(now), {
       attemptId: () => id<AttemptId>(`a${++this.#ids}`),
-      hasRoom: ({ id: trunk }) => !this.full.has(trunk),
+      room: ({ id: trunk }) => (this.full.has(trunk) ? 'full' : 'free'),
+      mayHedge: () => this.mayHedge,
+      plan: () => this.plan,
     });
     this.call = step.call;
     this.last = step.commands;
@@ -105,9 +119,12 @@ t.test('an answered call: first attempt at once, ringing passed on, the answer t
   bench.feed({ type: 'responded', attempt: a1, status: 180, trusted: true });
   t.same(bench.names(), ['report-evidence a1', 'watch-ringing a1', 'ring-caller']);
   bench.feed({ type: 'answered', attempt: a1 });
-  t.same(bench.names(), ['answer-caller a1', 'report-evidence a1']);
+  t.same(bench.names(), ['answer-caller a1']);
   bench.feed({ type: 'caller-answered' });
   t.equal(bench.call.phase.phase, 'connected');
+  t.same(bench.names(), ['arm-proof a1']);
+  bench.feed({ type: 'proven', attempt: a1 });
+  t.match(bench.last, [{ do: 'report-evidence', outcome: { kind: 'answered' } }]);
   bench.feed({ type: 'caller-ended' });
   t.same(bench.names(), ['release-callee a1', 'finish']);
   t.same(bench.started(), ['kpn']);
@@ -143,7 +160,7 @@ t.test(
       false,
     );
     bench.feed({ type: 'answered', attempt: a1 }, 700);
-    t.same(bench.names(), ['answer-caller a1', 'give-up a2', 'report-evidence a1']);
+    t.same(bench.names(), ['answer-caller a1', 'give-up a2']);
   },
 );
 
@@ -198,7 +215,7 @@ t.test('what rings is not cut by another that rings; only an answer cuts it', as
   bench.feed({ type: 'deadline', attempt: a2, which: 'progress' });
   t.same(bench.started(), ['kpn', 'second'], 'trusted progress holds back further hedges');
   bench.feed({ type: 'answered', attempt: a2 });
-  t.same(bench.names(), ['answer-caller a2', 'give-up a1', 'report-evidence a2']);
+  t.same(bench.names(), ['answer-caller a2', 'give-up a1']);
 });
 
 t.test('two answers in the same millisecond: the first wins, the other is released (P12)', async (t) => {
@@ -310,10 +327,10 @@ t.test('an attempt that rings after all is not cut by the last chance', async (t
 t.test('the callee hangs up while our 200 is on its way: the caller is released once it stands', async (t) => {
   const bench = new Bench(['kpn']);
   bench.feed({ type: 'answered', attempt: a1 });
-  bench.feed({ type: 'callee-ended', attempt: a1 });
+  bench.feed({ type: 'callee-ended', attempt: a1, reasons: ['Q.850;cause=16'] });
   t.same(bench.names(), []);
   bench.feed({ type: 'caller-answered' });
-  t.same(bench.names(), ['release-caller', 'finish']);
+  t.same(bench.names(), ['report-evidence a1', 'release-caller', 'finish']);
 });
 
 t.test('an attempt that comes back to us is ended, and the search goes on; a late loop only counts', async (t) => {
@@ -344,6 +361,45 @@ t.test('a trunk that wants longer session intervals gets them, once', async (t) 
   t.same(bench.started(), ['kpn', 'kpn', 'second']);
 });
 
+t.test('no hedge beyond the budget: a priority call waits for what it has, then goes on', async (t) => {
+  const bench = new Bench(['kpn', 'second'], 'priority');
+  bench.mayHedge = false;
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  t.same(bench.started(), ['kpn']);
+  t.ok(bench.names().includes('arm-last-chance'));
+  bench.feed({ type: 'last-chance-over' }, 4_600);
+  t.same(bench.started(), ['kpn', 'second'], 'the first was given up: that is no hedge any more');
+  const refused = new Bench(['kpn', 'second'], 'priority');
+  refused.mayHedge = false;
+  refused.feed({ type: 'failed', attempt: a1, verdict: broken, status: 503 });
+  t.same(refused.started(), ['kpn', 'second'], 'nor is what follows a failure');
+});
+
+t.test('an emergency call is exempt from the budget while its trunk has a channel free', async (t) => {
+  const bench = new Bench(['kpn', 'second', 'third']);
+  bench.mayHedge = false;
+  bench.full.add('second');
+  bench.feed({ type: 'deadline', attempt: a1, which: 'silence' }, 600);
+  t.same(bench.started(), ['kpn', 'third']);
+  bench.feed({ type: 'deadline', attempt: a2, which: 'silence' }, 1_200);
+  t.same(bench.started(), ['kpn', 'third'], 'a full trunk is not hammered');
+  bench.feed({ type: 'last-chance-over' }, 5_200);
+  t.same(bench.started(), ['kpn', 'third', 'second'], 'and is tried when nothing else is open');
+});
+
+t.test('two are started at once only where everything looks down (DESIGN 4.2)', async (t) => {
+  const panic = (serviceClass: ServiceClass): Bench => {
+    const bench = new Bench(['kpn', 'second', 'third'], serviceClass, usual, 'tell', 'panic');
+    return bench;
+  };
+  t.same(panic('emergency').started(), ['kpn', 'second']);
+  t.same(panic('priority').started(), ['kpn']);
+  const ringing = panic('emergency');
+  ringing.feed({ type: 'responded', attempt: a1, status: 180, trusted: true });
+  ringing.feed({ type: 'failed', attempt: a2, verdict: broken });
+  t.same(ringing.started(), ['kpn', 'second'], 'and no third when one rings');
+});
+
 t.test('in any order of events: one winner, no leg left open, the caller told exactly once', async () => {
   const attempt = fc.constantFrom(...['a1', 'a2', 'a3', 'a4'].map((name) => id<AttemptId>(name)));
   const event: fc.Arbitrary<CallEvent> = fc.oneof(
@@ -372,7 +428,12 @@ t.test('in any order of events: one winner, no leg left open, the caller told ex
       { type: 'caller-unreachable' },
       { type: 'caller-ended' },
       { type: 'trunk-gone', trunk: id<TrunkId>('kpn') },
+      { type: 'retry-due' },
+      { type: 'wilt-due', which: 'early' },
+      { type: 'wilt-due', which: 'late' },
     ),
+    fc.record({ type: fc.constant('proven' as const), attempt }),
+    fc.record({ type: fc.constant('callee-ended' as const), attempt, reasons: fc.constant(['Q.850;cause=16']) }),
     fc.record({ type: fc.constant('callee-ended' as const), attempt }),
     fc.record({ type: fc.constant('came-back' as const), attempt }),
   );
@@ -380,8 +441,9 @@ t.test('in any order of events: one winner, no leg left open, the caller told ex
     fc.property(
       fc.array(event, { maxLength: 30 }),
       fc.constantFrom<ServiceClass>('emergency', 'priority'),
-      (events, serviceClass) => {
-        const bench = new Bench(['kpn', 'second', 'mobile'], serviceClass);
+      fc.constantFrom<NoPath>('hold', 'wilt', 'tell'),
+      (events, serviceClass, noPath) => {
+        const bench = new Bench(['kpn', 'second', 'mobile'], serviceClass, usual, noPath);
         const exists = (each: CallEvent): boolean =>
           !('attempt' in each) || bench.call.attempts.some(({ id }) => id === each.attempt);
         for (const each of events.filter((one) => exists(one))) {
@@ -405,11 +467,17 @@ function checkInvariants(bench: Bench): void {
   if (call.phase.phase !== 'searching' && open > 0) {
     throw new Error(`${open} attempts are left open in ${call.phase.phase}`);
   }
-  if (call.phase.phase === 'searching' && open === 0) {
-    throw new Error('a search with nothing open and nothing decided');
+  if (call.phase.phase === 'searching' && open === 0 && call.retryArmed !== true) {
+    throw new Error('a search with nothing open, nothing decided and nothing to wait for');
   }
   if ((call.phase.phase === 'ended') !== (count('finish') === 1)) {
     throw new Error('ended without finish, or finish without end');
+  }
+  const proofs = bench.all.flatMap((each) =>
+    each.do === 'report-evidence' && each.outcome.kind === 'answered' ? [each.attempt] : [],
+  );
+  if (new Set(proofs).size !== proofs.length) {
+    throw new Error('an answer was counted twice');
   }
   if (new Set(call.attempts.map(({ id }) => id)).size !== call.attempts.length) {
     throw new Error('two attempts share an id');

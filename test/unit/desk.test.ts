@@ -1,7 +1,8 @@
 import t from 'tap';
 import { headerValues, header } from '../../src/sip/headers.js';
 import { FakeCaller, ANSWER, OFFER, inDialog } from '../support/fake-sip-server.js';
-import { office, reports, settle } from '../support/office.js';
+import { smallNetwork } from '../support/network.js';
+import { KPN_AND_SECOND, office, reports, settle } from '../support/office.js';
 
 t.test('a 112 call: INVITE to the trunk, ringing and answer to the caller, BYE both ways', async (t) => {
   const { server, records, desk } = office();
@@ -25,11 +26,12 @@ t.test('a 112 call: INVITE to the trunk, ringing and answer to the caller, BYE b
 });
 
 t.test('the answering point hangs up: the caller is released', async (t) => {
-  const { server, desk } = office();
+  const { server, desk, clock } = office();
   const caller = new FakeCaller('urn:service:sos');
   server.incoming(caller);
   server.callee(0).answer();
   await settle();
+  clock.advance(2_001);
   server.callee(0).events.ended({ by: 'peer', reasons: [] });
   t.same(caller.dialog.released, []);
   t.equal(desk.openCalls, 0);
@@ -88,16 +90,19 @@ t.test('the caller hears ringing after 2 s when no trunk rings (P20), and again 
   t.same(caller.statuses(), [180, 180]);
 });
 
-t.test('when everything fails, a 112 caller is told 503 without Retry-After, whatever the trunks said', async (t) => {
-  const { server, records } = office();
-  const caller = new FakeCaller('sip:112@127.0.0.1');
-  server.incoming(caller);
-  server.callee(0).fail(404);
-  server.callee(1).fail(603);
-  t.same(caller.statuses(), [503]);
-  t.equal(header(caller.heard[0]?.headers ?? [], 'Retry-After'), undefined);
-  t.match(reports(records), [{ outcome: 'failed', attempts: [{ status: 404 }, { status: 603 }] }]);
-});
+t.test(
+  'when everything fails, an upstream with other ways is told 503 without Retry-After, whatever the trunks said',
+  async (t) => {
+    const { server, records } = office(smallNetwork(KPN_AND_SECOND, 'wilt'));
+    const caller = new FakeCaller('sip:112@127.0.0.1');
+    server.incoming(caller);
+    server.callee(0).fail(404);
+    server.callee(1).fail(603);
+    t.same(caller.statuses(), [503]);
+    t.equal(header(caller.heard[0]?.headers ?? [], 'Retry-After'), undefined);
+    t.match(reports(records), [{ outcome: 'failed', attempts: [{ status: 404 }, { status: 603 }] }]);
+  },
+);
 
 t.test('a caller who hangs up ends every attempt', async (t) => {
   const { server, clock, desk } = office();

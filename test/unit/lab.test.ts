@@ -162,6 +162,7 @@ const report: CallReport = {
   answeredBy: { trunk: 'second-a' },
   ringingAfterMs: 611.4,
   answeredAfterMs: 812.2,
+  phantomRings: 0,
   attempts: [
     {
       trunk: 'kpn-a',

@@ -2,7 +2,8 @@ import t from 'tap';
 import type { JournalRecord } from '../../src/domain/journal-record.js';
 import type { Header } from '../../src/sip/message.js';
 import { FakeCaller } from '../support/fake-sip-server.js';
-import { office, settle } from '../support/office.js';
+import { smallNetwork } from '../support/network.js';
+import { KPN_AND_SECOND, office, settle } from '../support/office.js';
 
 const CALLER: readonly Header[] = [
   { name: 'Call-ID', value: 'abc@kpn' },
@@ -10,8 +11,8 @@ const CALLER: readonly Header[] = [
 ];
 
 /** A call to 112 that has come in; first over kpn-a, then over second-a. */
-function called(uri = 'sip:112@127.0.0.1') {
-  const desk = office();
+function called(uri = 'sip:112@127.0.0.1', noPath: 'hold' | 'wilt' = 'hold') {
+  const desk = office(smallNetwork(KPN_AND_SECOND, noPath));
   const caller = new FakeCaller(uri, CALLER);
   desk.server.incoming(caller);
   return { ...desk, caller };
@@ -117,7 +118,7 @@ t.test('a silent trunk, then an answer over the next one, and a caller who hangs
 });
 
 t.test('each failure is written with its whole verdict, and with what it led to', (t) => {
-  const { records, server } = called();
+  const { records, server } = called(undefined, 'wilt');
   server.callee(0).fail(503, [{ name: 'Reason', value: 'Q.850;cause=34;location=TN' }]);
   server.callee(1).fail(486);
   t.match(written(records).slice(2), [
@@ -129,10 +130,14 @@ t.test('each failure is written with its whole verdict, and with what it led to'
   t.end();
 });
 
+function endOf(records: readonly JournalRecord[]): JournalRecord | undefined {
+  return records.find(({ type }) => type === 'call-ended');
+}
+
 t.test('who ended a call, and when nobody was connected yet', async (t) => {
   const gaveUp = called();
   gaveUp.caller.events?.cancelled(['SIP;cause=487']);
-  t.match(gaveUp.records.at(-1), {
+  t.match(endOf(gaveUp.records), {
     type: 'call-ended',
     outcome: 'cancelled',
     by: 'caller',
@@ -142,19 +147,19 @@ t.test('who ended a call, and when nobody was connected yet', async (t) => {
   const hungUp = called();
   hungUp.server.callee(0).answer();
   await settle();
-  hungUp.server.callee(0).events.ended({ by: 'peer', reasons: ['Q.850;cause=41'] });
-  t.match(hungUp.records.at(-1), {
+  hungUp.server.callee(0).events.ended({ by: 'peer', reasons: ['Q.850;cause=16'] });
+  t.match(endOf(hungUp.records), {
     type: 'call-ended',
     outcome: 'answered',
     by: 'callee',
-    reasons: ['Q.850;cause=41'],
+    reasons: ['Q.850;cause=16'],
   });
 
   const noAck = called();
   noAck.server.callee(0).answer();
   await settle();
   noAck.caller.events?.ended({ by: 'server', reasons: [] });
-  t.match(noAck.records.at(-1), { type: 'call-ended', by: 'server' });
+  t.match(endOf(noAck.records), { type: 'call-ended', by: 'server' });
   t.equal(types(noAck.records).filter((type) => type === 'call-ended').length, 1);
   t.end();
 });
@@ -190,5 +195,27 @@ t.test('a change of health is written with what was seen', (t) => {
     evidence: { trunk: 'kpn-a', type: 'attempt', service: '112', outcome: { kind: 'failed' } },
   });
   keeper.close();
+  t.end();
+});
+
+t.test('an answer that its path dropped, and who connected the caller after it', async (t) => {
+  const { records, server } = called();
+  server.callee(0).answer();
+  await settle();
+  server.callee(0).events.ended({ by: 'peer', reasons: [] });
+  server.callee(1).answer();
+  await settle();
+  t.match(
+    written(records).filter(({ type }) => /^(attempt-ended|attempt-started|call-answered)$/.test(type)),
+    [
+      { type: 'attempt-started', trunk: 'kpn-a', why: 'first' },
+      { type: 'attempt-ended', trunk: 'kpn-a', outcome: 'answered' },
+      { type: 'call-answered', trunk: 'kpn-a' },
+      { type: 'attempt-ended', trunk: 'kpn-a', outcome: 'failed', verdict: { reason: 'answered, then dropped' } },
+      { type: 'attempt-started', trunk: 'second-a', why: 'dropped' },
+      { type: 'attempt-ended', trunk: 'second-a', outcome: 'answered' },
+      { type: 'call-answered', trunk: 'second-a' },
+    ],
+  );
   t.end();
 });

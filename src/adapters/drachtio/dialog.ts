@@ -12,6 +12,7 @@ import { headerValues } from '../../sip/headers.js';
 import type { Header } from '../../sip/message.js';
 import type { Connection } from './connection.js';
 import { receivedRequest, receivedResponse, sendableStatus, toSrfHeaders } from './message.js';
+import { pairedWith } from './requests-of-ours.js';
 import type { SrfAck, SrfRequest, SrfResponse } from './srf.js';
 
 /** The URI that tells the SIP server to use the dialog's remote target. */
@@ -136,8 +137,10 @@ export class SrfDialog implements Dialog {
     table.add(this);
   }
 
-  async request(method: string, headers: readonly Header[], body: string): Promise<DialogResponse> {
-    const options = { method, headers: toSrfHeaders(headers), body, stackDialogId: this.id };
+  async request(method: string, headers: readonly Header[], body: string, other?: Dialog): Promise<DialogResponse> {
+    const isPair = this.#connection.isEmbeddedEngine && other instanceof SrfDialog;
+    const all = isPair ? [...headers, pairedWith(other.id)] : headers;
+    const options = { method, headers: toSrfHeaders(all), body, stackDialogId: this.id };
     const [response, acknowledge] = await this.#connection.ask(REMOTE_TARGET, options, FINAL_WITHIN);
     let owed = method === 'INVITE' && response.status < 300;
     return {

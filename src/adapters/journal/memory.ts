@@ -24,9 +24,11 @@ export class MemoryJournal implements Journal {
     }
   }
 
-  /** The latest records of a kind, oldest first. */
+  /** The latest records of a kind, oldest first. Of a call that was reported twice, the later report. */
   recent(type: 'call' | 'health'): readonly JournalRecord[] {
-    return this.#kept[type].values();
+    const records = this.#kept[type].values();
+    const last = new Map(records.map((record) => [callOf(record) ?? record, record]));
+    return records.filter((record) => last.get(callOf(record) ?? record) === record);
   }
 
   /** @returns a function that ends the subscription. */
@@ -46,6 +48,10 @@ export class MemoryJournal implements Journal {
     const { report } = entry;
     this.#log.info({ callId: report.callId, report }, `call ${report.outcome}`);
   }
+}
+
+function callOf(record: JournalRecord): string | undefined {
+  return record.type === 'call' ? record.report.callId : undefined;
 }
 
 /** A list that forgets its oldest values. */
