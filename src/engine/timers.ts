@@ -14,6 +14,8 @@ export interface TimerTable {
   readonly silentApplication: number;
   /** So long a new INVITE waits for an application, where none is connected. */
   readonly parked: number;
+  /** A second of the session timer (RFC 4028). */
+  readonly second: number;
 }
 
 export const STANDARD_TIMERS: TimerTable = {
@@ -24,4 +26,5 @@ export const STANDARD_TIMERS: TimerTable = {
   timerD: 32_000,
   silentApplication: 60_000,
   parked: 2_500,
+  second: 1_000,
 };

@@ -10,11 +10,12 @@ import type {
 } from '../../ports/sip-server.js';
 import { SipServerError } from '../../ports/sip-server.js';
 import { header, withoutHeader } from '../../sip/headers.js';
+import type { Header } from '../../sip/message.js';
 import { tagOf } from '../../sip/name-addr.js';
 import type { Connection } from './connection.js';
 import { EarlyDialog, inDialogRequest, reasonsOf, SrfDialog, send, type DialogTable } from './dialog.js';
 import { receivedMessage, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
-import { DROP, pairedWith } from './requests-of-ours.js';
+import { DROP, KEEP, pairedWith } from './requests-of-ours.js';
 import { forgetInvite, type SrfRequest, type SrfResponse } from './srf.js';
 
 /** A call from the network, until it is answered, refused or cancelled. */
@@ -98,8 +99,7 @@ export class SrfIncomingCall implements IncomingCall {
   }
 
   async answer(response: OutgoingResponse, other?: Dialog): Promise<Dialog> {
-    const isPair = this.#connection.isEmbeddedEngine && other instanceof SrfDialog;
-    const headers = [...(response.headers ?? []), ...(isPair ? [pairedWith(other.id)] : [])];
+    const headers = [...(response.headers ?? []), ...this.#ordersForAnswer(other)];
     return new Promise((resolve, reject) => {
       if (this.#cancelled || this.#response.finalResponseSent) {
         reject(new SipServerError('refused', 'the caller is gone'));
@@ -123,6 +123,13 @@ export class SrfIncomingCall implements IncomingCall {
         },
       );
     });
+  }
+
+  #ordersForAnswer(other: Dialog | undefined): readonly Header[] {
+    if (!this.#connection.isEmbeddedEngine) {
+      return [];
+    }
+    return other instanceof SrfDialog ? [KEEP, pairedWith(other.id)] : [KEEP];
   }
 
   #cancel(reasons: readonly string[]): void {

@@ -12,6 +12,9 @@ export function resentAfter(milliseconds: number): Header {
   return { name: 'X-Noodroute-T1', value: String(Math.round(milliseconds)) };
 }
 
+/** In an INVITE, and in the 200 to one: no session timer of yours ends the call, or refuses anything in it (DESIGN 4.8). */
+export const KEEP: Header = { name: 'X-Noodroute-Keep', value: 'yes' };
+
 /** In a response: send nothing, and forget the request. */
 export const DROP: Header = { name: 'X-Noodroute-Drop', value: 'yes' };
 

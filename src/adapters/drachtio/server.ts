@@ -13,12 +13,13 @@ import type {
   SipServer,
 } from '../../ports/sip-server.js';
 import { SipServerError } from '../../ports/sip-server.js';
+import type { Header } from '../../sip/message.js';
 import { parseUri } from '../../sip/uri.js';
 import { SrfCalleeLeg } from './callee-leg.js';
 import { Connection } from './connection.js';
 import { DialogTable, send } from './dialog.js';
 import { SrfIncomingCall } from './incoming-call.js';
-import { DROP, resentAfter } from './requests-of-ours.js';
+import { DROP, KEEP, resentAfter } from './requests-of-ours.js';
 import { isLocal, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
 import { createSrf, type SrfClient, type SrfRequest, type SrfResponse } from './srf.js';
 import { installByteExactWire } from './wire.js';
@@ -126,11 +127,17 @@ export class DrachtioServer implements SipServer {
       leg.refuse({ origin: 'local', cause: 'too-large', status: 513 });
       return leg;
     }
-    const { headers, body, resendAfter } = request;
-    const orders = resendAfter !== undefined && this.#connection.isEmbeddedEngine ? [resentAfter(resendAfter)] : [];
-    const all = toSrfHeaders([...headers, ...orders]);
+    const { headers, body } = request;
+    const all = toSrfHeaders([...headers, ...this.#ordersFor(request)]);
     leg.send(request.uri, { method: 'INVITE', headers: all, body, proxy: hopUri(request.nextHop) });
     return leg;
+  }
+
+  #ordersFor({ resendAfter }: InviteRequest): readonly Header[] {
+    if (!this.#connection.isEmbeddedEngine) {
+      return [];
+    }
+    return resendAfter === undefined ? [KEEP] : [KEEP, resentAfter(resendAfter)];
   }
 
   async probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer> {

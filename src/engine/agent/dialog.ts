@@ -1,10 +1,20 @@
-import { sameName } from '../../sip/headers.js';
+import { randomInt } from 'node:crypto';
+import { header, sameName } from '../../sip/headers.js';
 import { printMessage, type Header, type SipRequest, type SipResponse } from '../../sip/message.js';
 import type { EngineTimer } from '../clock.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { ClientUser, InviteServerHandle, ServerHandle } from '../transaction/layer.js';
 import { Answers } from './answers.js';
 import { SessionDescriptions } from './session-descriptions.js';
+import {
+  leastOf,
+  refreshHeaders,
+  SessionTimer,
+  termsOf,
+  tooShort,
+  withTermsOf,
+  type SessionTerms,
+} from './session-timer.js';
 import type { AgentCore, DialogMember } from './core.js';
 import { contactUri, needsContact, routeSetOf, type DialogState } from './dialog-state.js';
 import { onItsWay, type OnItsWay } from './own-requests.js';
@@ -13,9 +23,9 @@ import { RequestServer } from './request-server.js';
 
 /**
  * Why a dialog ended: the peer's BYE; or a BYE of ours, since our 2xx had no ACK for 64*T1, since a CANCEL of the peer crossed
- * our 2xx, since our own CANCEL crossed theirs, or since nobody here took their 2xx.
+ * our 2xx, since our own CANCEL crossed theirs, since nobody here took their 2xx, or since the session was not refreshed.
  */
-export type DialogEnd = 'bye' | 'not acknowledged' | 'cancelled by the peer' | 'cancelled' | 'not taken';
+export type DialogEnd = 'bye' | 'not acknowledged' | 'cancelled by the peer' | 'cancelled' | 'not taken' | 'expired';
 
 /** What a dialog reports. After `ended` nothing comes. */
 export interface DialogEvents {
@@ -32,6 +42,7 @@ export const WHY_ENDED: Readonly<Record<Exclude<DialogEnd, 'bye'>, string>> = {
   'cancelled by the peer': 'CANCEL after 200 OK',
   cancelled: 'ACK-BYE due to cancel race condition',
   'not taken': 'answer not taken',
+  expired: 'Session timer expired',
 };
 
 /** A re-INVITE that got a provisional and no final answer is cancelled after so long. */
@@ -64,6 +75,8 @@ export class AgentDialog implements DialogMember {
   #inviteIn: InviteServerHandle | undefined;
   #inviteOut: boolean;
   #byeOnAck = false;
+  #timer: SessionTimer | undefined;
+  #expires = true;
   /** Whether our side has acknowledged the answer that made the dialog. */
   #taken: boolean;
 
@@ -89,6 +102,29 @@ export class AgentDialog implements DialogMember {
   /** Who hears of the dialog from now on. */
   listen(events: DialogEvents): void {
     this.#events = events;
+  }
+
+  /** The session timer never ends this dialog, nor refuses anything in it. */
+  neverExpires(): void {
+    this.#expires = false;
+    this.#timer?.stop();
+  }
+
+  /** The session was made or refreshed on these terms (RFC 4028). */
+  expiresOn(terms: SessionTerms | undefined): void {
+    if (terms === undefined || !this.#expires) {
+      this.#timer?.stop();
+      return;
+    }
+    this.#timer ??= new SessionTimer(this.#core.clock, this.#core.timers.second, {
+      refresh: (seconds) => {
+        this.#refresh(seconds);
+      },
+      expired: () => {
+        this.endedBy('expired');
+      },
+    });
+    this.#timer.arm(terms);
   }
 
   /** Our 2xx to the INVITE of this transaction left. */
@@ -147,7 +183,7 @@ export class AgentDialog implements DialogMember {
     if (method === 'BYE') {
       return this.bye(headers, events);
     }
-    const { request, hop, transport } = this.#next(method, headers, body);
+    const { request, hop, transport } = this.#next(method, this.#withTerms(method, headers), body);
     if (method !== 'INVITE') {
       return this.#core.layer.sendRequest(request, hop, transport, this.#refreshing(request, events), false);
     }
@@ -166,6 +202,7 @@ export class AgentDialog implements DialogMember {
    */
   bye(headers: readonly Header[] = [], events: ClientEvents = NOBODY): RequestClient {
     this.#over = true;
+    this.#timer?.stop();
     this.#patience?.cancel();
     this.acknowledge();
     this.#refuseOpenInvite();
@@ -183,6 +220,7 @@ export class AgentDialog implements DialogMember {
   /** Forgets an early dialog that no 2xx confirmed. */
   drop(): void {
     this.#over = true;
+    this.#timer?.stop();
     this.#core.dialogs.remove(this);
   }
 
@@ -216,6 +254,9 @@ export class AgentDialog implements DialogMember {
     if (!this.#confirmed || this.#inviteIn !== undefined || this.#unacknowledged !== undefined) {
       return this.#refuse(handle, 500, [SOON]);
     }
+    if (this.#isTooShort(handle)) {
+      return;
+    }
     this.#inviteIn = handle;
     this.#refreshTarget(handle.incoming);
     handle.respond(this.#core.response(handle.incoming, 100, undefined, [], ''));
@@ -246,6 +287,9 @@ export class AgentDialog implements DialogMember {
     }
     if (method === 'BYE') {
       return this.#receivedBye(handle);
+    }
+    if (method === 'UPDATE' && this.#isTooShort(handle)) {
+      return;
     }
     if (needsContact(method)) {
       this.#refreshTarget(handle.incoming);
@@ -314,6 +358,7 @@ export class AgentDialog implements DialogMember {
       return this.#refuse(handle, 481);
     }
     this.#over = true;
+    this.#timer?.stop();
     this.#patience?.cancel();
     this.#core.dialogs.remove(this);
     this.#unacknowledged?.handle.acknowledged();
@@ -389,6 +434,7 @@ export class AgentDialog implements DialogMember {
         }
         if (this.answered(response)) {
           this.session.exchanged(request, response.message);
+          this.expiresOn(termsOf(response.message.headers, 'there'));
           events.response(response);
         }
       },
@@ -406,6 +452,9 @@ export class AgentDialog implements DialogMember {
         const { message } = response;
         if (message.status >= 200 && message.status < 300) {
           this.session.exchanged(request, message);
+          if (request.method === 'UPDATE') {
+            this.expiresOn(termsOf(message.headers, 'there'));
+          }
           const target = needsContact(request.method) ? contactUri(message) : undefined;
           this.state.remoteTarget = target ?? this.state.remoteTarget;
         }
@@ -413,6 +462,60 @@ export class AgentDialog implements DialogMember {
       },
       failed: events.failed.bind(events),
     };
+  }
+
+  /** A refresh of our own: with our description as it is (RFC 4028 7.4). The application hears nothing of it. */
+  #refresh(seconds: number): void {
+    if (this.inviting) {
+      this.#timer?.again(whenFree(), seconds);
+      return;
+    }
+    const { local } = this.session;
+    const headers = [...refreshHeaders({ seconds, refresher: 'here' }), { name: 'Supported', value: 'timer' }];
+    const events: ClientEvents = {
+      response: (response) => {
+        this.#refreshed(response, seconds);
+      },
+      failed: () => {
+        this.endedBy('expired');
+      },
+    };
+    if (local === undefined) {
+      this.request('UPDATE', headers, '', events);
+    } else {
+      this.request('INVITE', [...headers, { name: 'Content-Type', value: 'application/sdp' }], local, events);
+    }
+  }
+
+  #refreshed({ message }: IncomingResponse, seconds: number): void {
+    const { status, headers } = message;
+    if (status < 200) {
+      return;
+    }
+    if (status < 300) {
+      this.acknowledge();
+    } else if (status === 491) {
+      this.#timer?.again(whenFree(), seconds);
+    } else if (status === 422 && leastOf(headers) > seconds) {
+      this.#refresh(leastOf(headers));
+    } else {
+      this.endedBy('expired');
+    }
+  }
+
+  /** What the application says about the session timer, or the terms as they are. */
+  #withTerms(method: string, headers: readonly Header[]): readonly Header[] {
+    const terms = this.#timer?.terms;
+    const isSaid = header(headers, 'Session-Expires') !== undefined;
+    return terms === undefined || isSaid || !refreshes(method) ? headers : [...headers, ...refreshHeaders(terms)];
+  }
+
+  #isTooShort(handle: ServerHandle): boolean {
+    const least = this.#expires ? tooShort(handle.incoming.message.headers) : undefined;
+    if (least !== undefined) {
+      this.#refuse(handle, 422, least);
+    }
+    return least !== undefined;
   }
 
   #refreshTarget(incoming: IncomingRequest): void {
@@ -429,10 +532,16 @@ export class AgentDialog implements DialogMember {
   }
 
   #respond(handle: ServerHandle, status: number, headers: readonly Header[], body: string): string | undefined {
-    const response = this.#response(handle.incoming, status, headers, body);
+    const { message } = handle.incoming;
+    const isRefresh = refreshes(message.method) && status >= 200 && status < 300 && this.#confirmed && !this.#over;
+    const all = isRefresh && this.#expires ? withTermsOf(message.headers, headers) : headers;
+    const response = this.#response(handle.incoming, status, all, body);
     const sent = handle.respond(response);
     if (sent !== undefined && status >= 200 && status < 300) {
-      this.session.exchanged(response, handle.incoming.message);
+      this.session.exchanged(response, message);
+      if (isRefresh) {
+        this.expiresOn(termsOf(all, 'here'));
+      }
     }
     return sent;
   }
@@ -447,6 +556,16 @@ export class AgentDialog implements DialogMember {
   #refuse(handle: ServerHandle, status: number, headers: readonly Header[] = []): void {
     handle.respond(this.#core.response(handle.incoming, status, undefined, headers, ''));
   }
+}
+
+/** Whether requests with this method refresh the session (RFC 4028 1). */
+function refreshes(method: string): boolean {
+  return method === 'INVITE' || method === 'UPDATE';
+}
+
+/** Seconds after which a refused re-INVITE is made again (RFC 3261 14.1). */
+function whenFree(): number {
+  return randomInt(2_100, 4_000) / 1_000;
 }
 
 /** Whether the peer asks for credentials (RFC 3261 22). */

@@ -8,6 +8,7 @@ import type { AgentCore } from './core.js';
 import { AgentDialog, type DialogEvents } from './dialog.js';
 import { dialogAsClient } from './dialog-state.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
+import { termsOf } from './session-timer.js';
 
 /** How an INVITE ended without an answer: a final response, or a cause found here. */
 export type InviteEnding = { readonly response: IncomingResponse } | { readonly cause: LocalCause | 'given up' };
@@ -205,6 +206,7 @@ export class InviteClient implements RequestClient {
     }
     dialog.answered(response);
     dialog.session.exchanged(this.request, response.message);
+    dialog.expiresOn(termsOf(response.message.headers, 'there'));
     if (phase === 'cancelling') {
       dialog.byeAfterAck();
     }

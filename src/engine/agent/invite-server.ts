@@ -8,6 +8,7 @@ import { AgentDialog, type DialogEvents } from './dialog.js';
 import { dialogAsServer } from './dialog-state.js';
 import { ReliableProvisionals } from './reliable.js';
 import type { RequestServer } from './request-server.js';
+import { termsOf, withTermsOf } from './session-timer.js';
 
 /** What an INVITE that came in reports until it is answered. */
 export interface InviteServerEvents {
@@ -35,6 +36,7 @@ export class InviteServer {
   #tryingTimer: EngineTimer | undefined;
   /** Whether the caller has a description of ours, or may have one that waits for its PRACK. */
   #committed = false;
+  #expires = true;
 
   constructor(core: AgentCore, handle: InviteServerHandle) {
     this.incoming = handle.incoming;
@@ -69,6 +71,11 @@ export class InviteServer {
   /** Whether the caller has been promised something that another application could not keep. */
   get committed(): boolean {
     return this.#committed;
+  }
+
+  /** The session timer never ends the dialog of this call; what the caller says about one is not taken up. */
+  neverExpires(): void {
+    this.#expires = false;
   }
 
   attach(events: InviteServerEvents): void {
@@ -112,9 +119,15 @@ export class InviteServer {
     events: DialogEvents,
   ): { readonly dialog: AgentDialog; readonly text: string } | undefined {
     const dialog = this.answered ? undefined : this.#early();
-    const text = dialog === undefined ? undefined : this.#send(200, headers, body);
+    const all = this.#expires ? withTermsOf(this.incoming.message.headers, headers) : headers;
+    const text = dialog === undefined ? undefined : this.#send(200, all, body);
     if (dialog === undefined || text === undefined) {
       return undefined;
+    }
+    if (this.#expires) {
+      dialog.expiresOn(termsOf(all, 'here'));
+    } else {
+      dialog.neverExpires();
     }
     dialog.listen(events);
     dialog.awaitAck(this.#handle, true);

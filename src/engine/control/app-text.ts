@@ -11,6 +11,8 @@ export interface Wishes {
   readonly giveUp: boolean;
   /** INVITE: milliseconds until the first resend. */
   readonly t1: number | undefined;
+  /** INVITE and the 200 to one: no session timer ends the call. */
+  readonly keep: boolean;
   /** A response: nothing leaves, and the request is forgotten. */
   readonly drop: boolean;
   /** A 2xx to INVITE, an ACK, or any other request in a dialog: the id of the dialog that it is paired with. */
@@ -170,6 +172,7 @@ function wishesOf(headers: readonly Header[]): Wishes {
   return {
     giveUp: header(headers, 'X-Noodroute-Give-Up') !== undefined,
     t1: t1 > 0 ? t1 : undefined,
+    keep: header(headers, 'X-Noodroute-Keep') !== undefined,
     drop: header(headers, 'X-Noodroute-Drop') !== undefined,
     pair: header(headers, 'X-Noodroute-Pair'),
   };

@@ -156,9 +156,9 @@ export class Inbox implements AgentEvents {
     app.reply(order, text === undefined ? UNKNOWN : responseSent(text, responsePeer(incoming), order.txnId, dialogId));
   }
 
-  #answer(app: App, question: Question, message: SipResponse, { pair }: Wishes): string | undefined {
+  #answer(app: App, question: Question, message: SipResponse, wishes: Wishes): string | undefined {
     if (question.kind === 'invite') {
-      return this.#answerInvite(question, message, pair);
+      return this.#answerInvite(question, message, wishes);
     }
     const { request, leg, other } = question;
     if (leg?.inherited === true && KNOWS_NOTHING.has(message.status)) {
@@ -170,8 +170,7 @@ export class Inbox implements AgentEvents {
     return request.respond(message.status, message.headers, message.body);
   }
 
-  /** @param pair the id of the dialog that this one is paired with. */
-  #answerInvite({ call, leg }: InviteQuestion, message: SipResponse, pair: string | undefined): string | undefined {
+  #answerInvite({ call, leg }: InviteQuestion, message: SipResponse, { keep, pair }: Wishes): string | undefined {
     const { status, headers, body } = message;
     if (status < 200) {
       return call.provisional(status, headers, body);
@@ -179,6 +178,9 @@ export class Inbox implements AgentEvents {
     if (status >= 300) {
       this.#legs.remove(leg);
       return call.reject(status, headers, body);
+    }
+    if (keep) {
+      call.neverExpires();
     }
     const answered = call.answer(headers, body, this.dialogEvents(leg));
     leg.dialog = answered?.dialog;

@@ -143,6 +143,9 @@ export class Orders {
           app.tell(networkLine(response, txnId, leg.id));
         },
         answered: (response, dialog) => {
+          if (wishes.keep) {
+            dialog.neverExpires();
+          }
           this.#answered(leg, response, dialog);
         },
         failed: (ending) => {
