@@ -108,7 +108,7 @@ t.test('18 nobody comes: 503 when the time is over; OPTIONS gets it at once', as
   t.not(await probe.response(503, 'OPTIONS'), '');
   t.equal(call.responses(503).length, 0);
   t.not(tagIn(await call.response(503), 'To'), '');
-  t.ok(performance.now() - started >= T1 * 5 - 5, 'not before');
+  t.ok(performance.now() - started >= T1 * 25 - 5, 'not before');
   call.ackFailure();
   t.equal(engine.stats().parked, 0);
 });

@@ -12,7 +12,7 @@ const SHORT: TimerTable = timersOf(40);
 /** The durations that follow from a T1, in the proportions of the RFC. */
 export function timersOf(t1: number): TimerTable {
   const [t2, t4, t1x64] = [t1 * 8, t1 * 10, t1 * 64];
-  return { t1, t2, t4, t1x64, timerD: t1x64, silentApplication: t1 * 75, parked: t1 * 5, second: t1 / 4 };
+  return { t1, t2, t4, t1x64, timerD: t1x64, silentApplication: t1 * 75, parked: t1 * 25, second: t1 / 4 };
 }
 
 /** An engine on one loopback address: SIP on port 5060 over UDP and TCP, control on port 9022. */
