@@ -41,8 +41,9 @@ interface Behaviour {
 }
 
 const begin = [invite(), response(100)];
-/** The library tells of the ACK in a later turn: what follows at once would be seen before it. */
-const connected = [...begin, answered(), ack(), pause(250)];
+const connected = [...begin, answered(), ack()];
+/** The library tells of the ACK in a later turn: what SIPp sends at once would be seen before it. */
+const settled = [...connected, pause(250)];
 
 /** The application answers, and tells what becomes of the call. */
 async function accept(req: Req, res: Res, saw: string[], options: CallOptions = { localSdp: sdp(2) }): Promise<Dialog> {
@@ -174,7 +175,7 @@ const BEHAVIOURS: readonly Behaviour[] = [
       });
     },
     steps: [
-      ...connected,
+      ...settled,
       inDialog('INVITE', { cseq: 2, sdp: true }),
       response(100),
       answered(),
@@ -223,7 +224,7 @@ const BEHAVIOURS: readonly Behaviour[] = [
       }
     },
     steps: [
-      ...connected,
+      ...settled,
       ...['INFO', 'MESSAGE', 'OPTIONS'].flatMap((method, at) => [inDialog(method, { cseq: at + 2 }), response(200)]),
       inDialog('NOTIFY', { cseq: 5, headers: ['Event: refer', 'Subscription-State: terminated'] }),
       response(200),
