@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import type { Contact } from '../engine/agent/agent.js';
+import type { RequestHandler } from '../engine/control/outbound.js';
 import { defaultPort, type Protocol } from '../engine/transport/transport.js';
 import { parseUri } from '../sip/uri.js';
 
@@ -16,6 +17,15 @@ export function readHostPort(text: string): HostPort {
     throw new InvalidArgumentError('expected host:port');
   }
   return { host, port: Number(port) };
+}
+
+/** `tcp://host:port`, with the method in front where it is not for all: `invite=tcp://127.0.0.1:3001`. */
+export function readRequestHandler(text: string, before: readonly RequestHandler[] = []): readonly RequestHandler[] {
+  const [, method = '*', host = '', port = ''] = /^(?:([a-z*]+)=)?tcp:\/\/\[?(.+?)\]?:(\d{1,5})$/i.exec(text) ?? [];
+  if (host === '' || Number(port) > 65_535) {
+    throw new InvalidArgumentError('expected tcp://host:port, or a method before it: invite=tcp://127.0.0.1:3001');
+  }
+  return [...before, { method, host, port: Number(port) }];
 }
 
 /** RFC 3261 17.2.1: the 100 comes within 200 ms. */

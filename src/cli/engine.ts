@@ -4,11 +4,19 @@ import { Command, Option } from 'commander';
 import type { LogLevel } from '../adapters/log/pino.js';
 import { messageOf } from '../domain/errors.js';
 import type { Contact } from '../engine/agent/agent.js';
+import type { RequestHandler } from '../engine/control/outbound.js';
 import type { Engine, EngineOptions } from '../engine/engine.js';
 import type { TlsIdentity } from '../engine/transport/tls-identity.js';
 import type { Log } from '../ports/journal.js';
 import { explained } from './conventions.js';
-import { readContacts, readHostPort, readNameServer, readTryingAfter, type HostPort } from './engine-options.js';
+import {
+  readContacts,
+  readHostPort,
+  readNameServer,
+  readRequestHandler,
+  readTryingAfter,
+  type HostPort,
+} from './engine-options.js';
 import type { TlsFiles } from './tls-files.js';
 
 interface EngineCommandOptions {
@@ -20,6 +28,7 @@ interface EngineCommandOptions {
   readonly tlsCa?: string;
   readonly dnsServer?: readonly string[];
   readonly tryingAfter: number;
+  readonly requestHandler?: readonly RequestHandler[];
   readonly forgiving?: boolean;
   readonly logLevel: LogLevel;
   readonly exitWithParent?: true;
@@ -56,6 +65,11 @@ export function engineCommand(): Command {
       'send 100 Trying so late (at most 200 ms): time for the application to drop what a stranger sends',
       readTryingAfter,
       0,
+    )
+    .option(
+      '--request-handler <uri...>',
+      'call an application that listens there for each new request: tcp://host:port, or method=tcp://host:port',
+      readRequestHandler,
     )
     .option('--forgiving', 'take what belongs to a call and can be understood, also where it breaks the rules of SIP')
     .addOption(
@@ -104,7 +118,15 @@ async function run(options: EngineCommandOptions, command: Command): Promise<voi
 }
 
 async function start(
-  { contact: contacts, admin: control, tryingAfter, forgiving = false, dnsServer = [], logLevel }: EngineCommandOptions,
+  {
+    contact: contacts,
+    admin: control,
+    tryingAfter,
+    requestHandler: handlers = [],
+    forgiving = false,
+    dnsServer = [],
+    logLevel,
+  }: EngineCommandOptions,
   more: Pick<EngineOptions, 'secret' | 'identity'>,
   log: Log,
 ): Promise<Engine> {
@@ -115,6 +137,7 @@ async function start(
   const engine = await startEngine({
     contacts,
     control,
+    handlers,
     tryingAfter,
     forgiving,
     names,

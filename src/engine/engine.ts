@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, type AgentStats, type Contact } from './agent/agent.js';
 import { realClock } from './clock.js';
 import { ControlServer } from './control/control-server.js';
+import { OutboundApps, type RequestHandler } from './control/outbound.js';
 import { Switchboard } from './control/switchboard.js';
 import { LoadGauge } from './load-gauge.js';
 import { messageLog, SILENT, type EngineLog } from './log.js';
@@ -17,6 +18,8 @@ export interface EngineOptions {
   /** Who turns names into addresses; the machine's name servers where not given. */
   readonly names?: NameSource;
   readonly control: { readonly host: string; readonly port: number };
+  /** Applications that are called for each new request, and not asked for by others. */
+  readonly handlers?: readonly RequestHandler[];
   /** What applications must show. Never to be logged. */
   readonly secret: string;
   /** Nobody hears of anything where it is not given. */
@@ -51,7 +54,7 @@ const OVERLOADED = 'the SIP engine is behind with its work: new requests are ans
  * @throws with `code`, `address` and `port` when an address cannot be bound.
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { control, secret, timers = STANDARD_TIMERS, log = SILENT, logMessages = false } = options;
+  const { control, handlers = [], secret, timers = STANDARD_TIMERS, log = SILENT, logMessages = false } = options;
   const switchboard = new Switchboard(realClock, timers);
   const gauge = new LoadGauge(realClock, (isOverloaded) => {
     log.warn({}, isOverloaded ? OVERLOADED : 'new requests are taken again');
@@ -70,6 +73,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const server = await ControlServer.open(agent, switchboard, { ...control, secret, log }).catch(
     failAfter(async () => closeAgent(agent)),
   );
+  if (handlers.length > 0) {
+    switchboard.callOut(new OutboundApps(handlers, (socket) => server.adopt(socket)));
+  }
   return {
     stats: () => ({ ...agent.stats(), ...switchboard.stats() }),
     drain: async () => {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { EventEmitter } from 'node:events';
+import type { Server } from 'node:net';
 import { startEngine, type Engine, type EngineOptions } from '../../src/engine/engine.js';
 import type { TimerTable } from '../../src/engine/timers.js';
 import { until } from '../support/until.js';
@@ -140,6 +141,8 @@ export interface Srf extends EventEmitter {
     reconnect?: { retryMaxDelay: number };
   }): void;
   disconnect(): void;
+  listen(options: { host: string; port: number; secret: string }): Server;
+  endSession(req: Req): void;
   invite(handler: Handler): void;
   options(handler: Handler): void;
   message(handler: Handler): void;

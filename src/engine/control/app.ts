@@ -28,6 +28,7 @@ export class App {
   readonly #verbs = new Map<string, number>();
   #tags: readonly string[] = [];
   #authenticated = false;
+  #onReady: () => void = () => undefined;
   #corked = false;
   #ended = false;
 
@@ -59,6 +60,17 @@ export class App {
     this.#authenticated = true;
     this.#tags = tags;
     this.#reader.longest = new FrameReader().longest;
+  }
+
+  /** Called once, when it has shown the secret and was told so. */
+  onReady(tell: () => void): void {
+    this.#onReady = tell;
+  }
+
+  /** It was told that the secret is right. */
+  ready(): void {
+    this.#onReady();
+    this.#onReady = () => undefined;
   }
 
   /** Whether the other one can stand in for it: both have a tag in common, or none at all. */

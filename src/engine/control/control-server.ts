@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Agent } from '../agent/agent.js';
 import type { EngineLog } from '../log.js';
 import { App } from './app.js';
@@ -37,25 +37,31 @@ export class ControlServer {
     this.#switchboard = switchboard;
     this.#secret = digest(secret);
     this.#server = createServer((socket) => {
-      const app = new App(socket, {
-        order: (from, order) => {
-          this.#received(from, order);
-        },
-        closed: (gone) => {
-          this.#connected.delete(gone);
-          if (gone.authenticated) {
-            this.#log.info({ application: gone.id }, 'an application is gone');
-          }
-          this.#switchboard.leave(gone);
-        },
-      });
-      this.#connected.add(app);
-      setTimeout(() => {
-        if (!app.authenticated) {
-          app.close();
-        }
-      }, AUTHENTICATE_WITHIN_MS).unref();
+      this.adopt(socket);
     });
+  }
+
+  /** Takes a connection for that of an application. */
+  adopt(socket: Socket): App {
+    const app = new App(socket, {
+      order: (from, order) => {
+        this.#received(from, order);
+      },
+      closed: (gone) => {
+        this.#connected.delete(gone);
+        if (gone.authenticated) {
+          this.#log.info({ application: gone.id }, 'an application is gone');
+        }
+        this.#switchboard.leave(gone);
+      },
+    });
+    this.#connected.add(app);
+    setTimeout(() => {
+      if (!app.authenticated) {
+        app.close();
+      }
+    }, AUTHENTICATE_WITHIN_MS).unref();
+    return app;
   }
 
   /** @throws with `code` EADDRINUSE, `address` and `port` when another program has the port. */
@@ -133,6 +139,7 @@ export class ControlServer {
       .map(({ protocol, address, port }) => `${protocol}/${address}:${port}`)
       .join(',');
     app.reply(order, `OK|${contacts}|${VERSION}|${contacts}`);
+    app.ready();
   }
 }
 

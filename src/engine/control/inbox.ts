@@ -14,6 +14,7 @@ import type { Apps } from './apps.js';
 import type { Leg, Legs } from './legs.js';
 import { addressOf, cancelLine, networkLine, newRequestLine, responseSent, unsolicitedByeLine } from './lines.js';
 import type { SipOrder } from './order.js';
+import type { OutboundApps } from './outbound.js';
 import type { Parking } from './parking.js';
 import type { InviteQuestion, Question, Questions, RequestQuestion } from './questions.js';
 import { StandIn } from './stand-in.js';
@@ -33,6 +34,7 @@ export class Inbox implements AgentEvents {
   readonly #questions: Questions;
   readonly #parking: Parking;
   readonly #standIn: StandIn;
+  #outbound: OutboundApps | undefined;
   /** Calls whose first application was lost. A call that ends its application must not end all of them. */
   readonly #offeredAgain = new WeakSet<InviteServer>();
 
@@ -44,12 +46,37 @@ export class Inbox implements AgentEvents {
     this.#standIn = new StandIn(legs);
   }
 
+  /** Requests of these methods go to applications that are called for each. */
+  callOut(outbound: OutboundApps): void {
+    this.#outbound = outbound;
+  }
+
   /** A new call goes to the application whose turn it is. Without one it waits a while. */
   invite(call: InviteServer): void {
-    const app = this.#apps.wanting('invite');
-    if (app === undefined) {
-      return this.#parking.park(call);
+    const handler = this.#outbound?.handlerOf('INVITE');
+    const app = handler === undefined ? this.#apps.wanting('invite') : undefined;
+    if (app !== undefined) {
+      this.#offer(call, app);
+    } else if (handler === undefined) {
+      this.#parking.park(call);
+    } else {
+      this.#outbound?.open(handler, (called) => {
+        this.#offerOrRefuse(call, called);
+      });
     }
+  }
+
+  #offerOrRefuse(call: InviteServer, app: App | undefined): void {
+    if (app === undefined) {
+      call.reject(480);
+    } else if (call.answered) {
+      app.close();
+    } else {
+      this.#offer(call, app);
+    }
+  }
+
+  #offer(call: InviteServer, app: App): void {
     const { incoming } = call;
     const id = this.#legs.newId(incoming.callId, incoming.fromTag ?? '');
     const legs = { invite: undefined, dialog: undefined, other: undefined };
@@ -72,15 +99,28 @@ export class Inbox implements AgentEvents {
 
   request(request: RequestServer): void {
     const { method } = request.incoming.message;
-    const app = this.#apps.wanting(method.toLowerCase());
-    if (app !== undefined) {
-      const txnId = this.#ask({ kind: 'request', app, request, leg: undefined, other: undefined });
-      app.tell(newRequestLine(request.incoming, txnId));
+    const handler = this.#outbound?.handlerOf(method);
+    const app = handler === undefined ? this.#apps.wanting(method.toLowerCase()) : undefined;
+    if (handler !== undefined) {
+      this.#outbound?.open(handler, (called) => {
+        this.#put(request, called);
+      });
+    } else if (app !== undefined) {
+      this.#put(request, app);
     } else if (IN_DIALOGS_ONLY.has(method)) {
       request.respond(481);
     } else {
       request.respond(METHODS.has(method) ? 503 : 501);
     }
+  }
+
+  #put(request: RequestServer, app: App | undefined): void {
+    if (app === undefined) {
+      request.respond(480);
+      return;
+    }
+    const txnId = this.#ask({ kind: 'request', app, request, leg: undefined, other: undefined });
+    app.tell(newRequestLine(request.incoming, txnId));
   }
 
   /** An application wants INVITEs now: it gets those that wait. */

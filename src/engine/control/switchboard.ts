@@ -10,6 +10,7 @@ import { Inbox } from './inbox.js';
 import { Legs } from './legs.js';
 import type { SipOrder } from './order.js';
 import { Orders } from './orders.js';
+import type { OutboundApps } from './outbound.js';
 import { Parking } from './parking.js';
 import { Questions } from './questions.js';
 
@@ -35,6 +36,11 @@ export class Switchboard implements AgentEvents {
   /** Must be called before anything comes in. */
   attach(agent: Agent): void {
     this.#orders = new Orders(agent, this.#legs, this.#inbox);
+  }
+
+  /** New requests of some methods go to applications that are called for each. */
+  callOut(outbound: OutboundApps): void {
+    this.#inbox.callOut(outbound);
   }
 
   /** How many requests wait for an application, and how many INVITEs and dialogs applications have. */
