@@ -7,6 +7,7 @@ import { journalCommand } from './journal.js';
 import { labCommand } from './lab.js';
 import { reloadCommand } from './reload.js';
 import { routeCommand } from './route.js';
+import { explainCommand } from './explain.js';
 import { labGatewayCommand, runCommand } from './run.js';
 
 /** `noodroute` with every command. A command fetches what it needs when it runs, so that the light ones start quickly. */
@@ -18,6 +19,7 @@ export function noodroute(): Command {
   program.addCommand(runCommand());
   program.addCommand(reloadCommand());
   program.addCommand(routeCommand());
+  program.addCommand(explainCommand());
   program.addCommand(checkCommand());
   program.addCommand(journalCommand());
   program.addCommand(labCommand());

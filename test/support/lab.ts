@@ -17,6 +17,8 @@ export interface TestLab {
   /** `host:port` of the gateway. */
   readonly sip: string;
   readonly pid: number;
+  /** Its site file. */
+  readonly file: string;
   /** Where its gateway keeps the journal. */
   readonly journal: string;
   /** What it printed so far. */
@@ -63,6 +65,7 @@ export async function startLab(net: number): Promise<TestLab> {
   return {
     sip: `${host}:5060`,
     pid: child.pid ?? 0,
+    file,
     journal: join(folder, 'var/lab/journal'),
     lines,
     state: async () => labState(control),
