@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { startGateway, type TestGateway, type TestSite } from '../support/gateway.js';
 import { SDP, startRawCaller } from '../support/raw-caller.js';
-import { startRawPeer, valueOf, type RawBehaviour, type RawPeer } from '../support/raw-peer.js';
+import { byeOf, startRawPeer, valueOf, type RawBehaviour, type RawPeer } from '../support/raw-peer.js';
 import { until } from '../support/until.js';
 
 // P8, P10, P23: calls that wait, calls without a path, and calls that were answered and dropped.
@@ -182,7 +182,7 @@ t.test('P23 answered, then dropped: the caller hears the next answering point in
   const drops: RawBehaviour = (invite, peer) => {
     answers(KPN)(invite, peer);
     setTimeout(() => {
-      peer.send(byeOf(invite), 5060, HOST);
+      peer.send(byeOf(invite, KPN), 5060, HOST);
     }, 300);
   };
   const parts = await withPeers(t, drops, answers(SECOND, OTHER_SDP));
@@ -223,23 +223,6 @@ t.test('P23 answered, then dropped: the caller hears the next answering point in
   t.equal(second.requests('BYE').length, 1, 'the two are tied');
   await nothingIsLeft(t, parts);
 });
-
-/** The BYE of a far end that has answered this INVITE. */
-function byeOf(invite: string): string {
-  const target = /<([^>]+)>/.exec(valueOf(invite, 'Contact'))?.[1] ?? `sip:${HOST}`;
-  return [
-    `BYE ${target} SIP/2.0`,
-    `Via: SIP/2.0/UDP ${KPN}:5060;branch=z9hG4bK${randomUUID()}`,
-    `From: ${valueOf(invite, 'To')};tag=raw`,
-    `To: ${valueOf(invite, 'From')}`,
-    `Call-ID: ${valueOf(invite, 'Call-ID')}`,
-    'CSeq: 1 BYE',
-    'Max-Forwards: 70',
-    'Content-Length: 0',
-    '',
-    '',
-  ].join('\r\n');
-}
 
 /** What the caller says in its call. */
 function callOf(caller: RawPeer): (method: string, sequence: number, body?: string, to?: string) => void {

@@ -38,6 +38,7 @@ export interface TestGateway {
   /** Which SIP server carries its calls. Some promises differ (`docs/engines.md`). */
   readonly server: 'embedded engine' | 'drachtio-server';
   readonly sip: string;
+  readonly pid: number;
   calls(): Promise<readonly CallReport[]>;
   health(): Promise<unknown>;
   /** `engine` is what is open in the embedded engine; drachtio-server does not tell. */
@@ -112,6 +113,7 @@ export async function startGatewayProcess(
   return {
     server: drachtio === undefined ? 'embedded engine' : 'drachtio-server',
     sip: `${host}:5060`,
+    pid: child.pid ?? 0,
     calls: async () => get('/calls'),
     health: async () => get('/health'),
     stats: async () => get('/stats'),

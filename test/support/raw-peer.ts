@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 
 /** A peer that the test plays byte by byte, over a plain UDP socket and without any of our own SIP code. */
@@ -118,5 +119,23 @@ function responseText(
     `Content-Length: ${body.length}`,
     '',
     body,
+  ].join('\r\n');
+}
+
+/** The BYE of a far end at that address which has answered this INVITE, with the To tag `raw`. */
+export function byeOf(invite: string, address: string, extra: readonly string[] = []): string {
+  const target = /<([^>]+)>/.exec(valueOf(invite, 'Contact'))?.[1] ?? '';
+  return [
+    `BYE ${target} SIP/2.0`,
+    `Via: SIP/2.0/UDP ${address}:5060;branch=z9hG4bK${randomUUID()}`,
+    `From: ${valueOf(invite, 'To')};tag=raw`,
+    `To: ${valueOf(invite, 'From')}`,
+    `Call-ID: ${valueOf(invite, 'Call-ID')}`,
+    'CSeq: 1 BYE',
+    'Max-Forwards: 70',
+    ...extra,
+    'Content-Length: 0',
+    '',
+    '',
   ].join('\r\n');
 }
