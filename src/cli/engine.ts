@@ -21,6 +21,7 @@ import type { TlsFiles } from './tls-files.js';
 
 interface EngineCommandOptions {
   readonly admin: HostPort;
+  readonly adminTls?: HostPort;
   readonly contact: readonly Contact[];
   readonly secretFile?: string;
   readonly tlsCert?: string;
@@ -50,6 +51,11 @@ export function engineCommand(): Command {
       '--contact <uri...>',
       'where to take SIP, e.g. sip:127.0.0.1:5060;transport=udp,tcp; may be given several times',
       readContacts,
+    )
+    .option(
+      '--admin-tls <host:port>',
+      'where applications connect over TLS, with --tls-cert and --tls-key',
+      readHostPort,
     )
     .option('--secret-file <file>', 'what applications must show; without it the environment says')
     .option('--tls-cert <file>', 'our certificate for contacts over TLS, and the chain behind it (PEM)')
@@ -120,7 +126,8 @@ async function run(options: EngineCommandOptions, command: Command): Promise<voi
 async function start(
   {
     contact: contacts,
-    admin: control,
+    admin,
+    adminTls,
     tryingAfter,
     requestHandler: handlers = [],
     forgiving = false,
@@ -134,6 +141,7 @@ async function start(
   const { dnsNames } = await import('../engine/location/dns.js');
   const logMessages = logLevel === 'debug' || logLevel === 'trace';
   const names = dnsNames(dnsServer);
+  const control = { ...admin, ...(adminTls === undefined ? {} : { tls: adminTls }) };
   const engine = await startEngine({
     contacts,
     control,
@@ -156,7 +164,7 @@ async function end(engine: Engine): Promise<void> {
   process.exit(0);
 }
 
-function secretOf({ secretFile, admin }: EngineCommandOptions, command: Command): string {
+function secretOf({ secretFile, admin, adminTls = admin }: EngineCommandOptions, command: Command): string {
   const given = secretFile === undefined ? (process.env[SECRET_VARIABLE] ?? '') : secretIn(secretFile);
   if (given !== '') {
     return given;
@@ -164,9 +172,10 @@ function secretOf({ secretFile, admin }: EngineCommandOptions, command: Command)
   if (secretFile !== undefined) {
     return fail(`${secretFile}: the secret is empty`);
   }
-  if (!/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(admin.host)) {
+  const open = [admin.host, adminTls.host].find((host) => !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host));
+  if (open !== undefined) {
     command.error(
-      `error: applications need a secret to connect on ${admin.host}: give --secret-file or ${SECRET_VARIABLE} (${WELL_KNOWN_SECRET}, which everybody knows, is for loopback)`,
+      `error: applications need a secret to connect on ${open}: give --secret-file or ${SECRET_VARIABLE} (${WELL_KNOWN_SECRET}, which everybody knows, is for loopback)`,
     );
   }
   return WELL_KNOWN_SECRET;
@@ -180,8 +189,9 @@ function secretIn(path: string): string {
   }
 }
 
-function tlsFiles({ tlsCert: cert, tlsKey: key, tlsCa: ca, contact }: EngineCommandOptions, command: Command) {
-  const wanted = contact.some(({ transport }) => transport === 'tls');
+function tlsFiles(options: EngineCommandOptions, command: Command): TlsFiles | undefined {
+  const { tlsCert: cert, tlsKey: key, tlsCa: ca, contact, adminTls } = options;
+  const wanted = adminTls !== undefined || contact.some(({ transport }) => transport === 'tls');
   if (cert !== undefined && key !== undefined) {
     return { cert, key, ca };
   }

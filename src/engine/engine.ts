@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, type AgentStats, type Contact } from './agent/agent.js';
 import { realClock } from './clock.js';
-import { ControlServer } from './control/control-server.js';
+import { ControlServer, type ControlOptions } from './control/control-server.js';
 import { OutboundApps, type RequestHandler } from './control/outbound.js';
 import { Switchboard } from './control/switchboard.js';
 import { LoadGauge } from './load-gauge.js';
@@ -10,6 +10,11 @@ import type { NameSource } from './location/names.js';
 import { STANDARD_TIMERS, type TimerTable } from './timers.js';
 import type { TlsIdentity } from './transport/tls-identity.js';
 
+interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What the engine is started with. */
 export interface EngineOptions {
   readonly contacts: readonly Contact[];
@@ -17,7 +22,8 @@ export interface EngineOptions {
   readonly identity?: TlsIdentity;
   /** Who turns names into addresses; the machine's name servers where not given. */
   readonly names?: NameSource;
-  readonly control: { readonly host: string; readonly port: number };
+  /** Where applications connect; with `tls` over TLS too, with what `identity` shows. */
+  readonly control: HostPort & { readonly tls?: HostPort };
   /** Applications that are called for each new request, and not asked for by others. */
   readonly handlers?: readonly RequestHandler[];
   /** What applications must show. Never to be logged. */
@@ -54,7 +60,7 @@ const OVERLOADED = 'the SIP engine is behind with its work: new requests are ans
  * @throws with `code`, `address` and `port` when an address cannot be bound.
  */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { control, handlers = [], secret, timers = STANDARD_TIMERS, log = SILENT, logMessages = false } = options;
+  const { handlers = [], timers = STANDARD_TIMERS, log = SILENT, logMessages = false } = options;
   const switchboard = new Switchboard(realClock, timers);
   const gauge = new LoadGauge(realClock, (isOverloaded) => {
     log.warn({}, isOverloaded ? OVERLOADED : 'new requests are taken again');
@@ -70,7 +76,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     switchboard,
   ).catch(failAfter(closeAgent));
   switchboard.attach(agent);
-  const server = await ControlServer.open(agent, switchboard, { ...control, secret, log }).catch(
+  const server = await ControlServer.open(agent, switchboard, controlOptions(options, log)).catch(
     failAfter(async () => closeAgent(agent)),
   );
   if (handlers.length > 0) {
@@ -90,6 +96,11 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       await closeAgent(agent);
     },
   };
+}
+
+function controlOptions({ control, identity, secret }: EngineOptions, log: EngineLog): ControlOptions {
+  const { host, port, tls } = control;
+  return { host, port, secret, log, ...(tls && identity ? { tls: { ...tls, identity } } : {}) };
 }
 
 /** Cleans up, and fails with the same error. */

@@ -139,6 +139,7 @@ export interface Srf extends EventEmitter {
     enablePing?: boolean;
     pingInterval?: number;
     reconnect?: { retryMaxDelay: number };
+    tls?: { ca: string };
   }): void;
   disconnect(): void;
   listen(options: { host: string; port: number; secret: string }): Server;

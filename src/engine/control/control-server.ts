@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Agent } from '../agent/agent.js';
 import type { EngineLog } from '../log.js';
+import type { TlsIdentity } from '../transport/tls-identity.js';
 import { App } from './app.js';
 import type { Order } from './order.js';
 import type { Switchboard } from './switchboard.js';
@@ -10,6 +12,8 @@ import type { Switchboard } from './switchboard.js';
 export interface ControlOptions {
   readonly host: string;
   readonly port: number;
+  /** Where they connect over TLS, and what we show them there; nowhere where not given. */
+  readonly tls?: { readonly host: string; readonly port: number; readonly identity: TlsIdentity };
   /** Never to be logged. */
   readonly secret: string;
   readonly log: EngineLog;
@@ -19,26 +23,31 @@ export interface ControlOptions {
 const VERSION = 'v0.9.10-noodroute-0.1.0';
 /** An application that has not shown the secret by then is cut off. */
 const AUTHENTICATE_WITHIN_MS = 10_000;
+/** A handshake that takes longer comes from nobody who calls for help. */
+const HANDSHAKE_WITHIN_MS = 5_000;
 /** Applications, and who pretends to be one. */
 const CONNECTIONS_AT_MOST = 256;
 
 /** The admin port: drachtio's wire protocol over TCP, so that `drachtio-srf` connects unmodified. */
 export class ControlServer {
-  readonly #server: Server;
+  /** Over TCP, and over TLS where that is wanted. */
+  readonly #servers: readonly { readonly server: Server; readonly host: string; readonly port: number }[];
   readonly #agent: Agent;
   readonly #switchboard: Switchboard;
   readonly #secret: Buffer;
   readonly #log: EngineLog;
   readonly #connected = new Set<App>();
 
-  private constructor(agent: Agent, switchboard: Switchboard, { secret, log }: ControlOptions) {
+  private constructor(agent: Agent, switchboard: Switchboard, { host, port, tls, secret, log }: ControlOptions) {
     this.#log = log;
     this.#agent = agent;
     this.#switchboard = switchboard;
     this.#secret = digest(secret);
-    this.#server = createServer((socket) => {
+    const take = (socket: Socket): void => {
       this.adopt(socket);
-    });
+    };
+    const plain = { server: createServer(take), host, port };
+    this.#servers = tls === undefined ? [plain] : [plain, { ...tls, server: tlsServer(tls.identity, take) }];
   }
 
   /** Takes a connection for that of an application. */
@@ -67,15 +76,9 @@ export class ControlServer {
   /** @throws with `code` EADDRINUSE, `address` and `port` when another program has the port. */
   static async open(agent: Agent, switchboard: Switchboard, options: ControlOptions): Promise<ControlServer> {
     const control = new ControlServer(agent, switchboard, options);
-    control.#server.maxConnections = CONNECTIONS_AT_MOST;
-    await new Promise<void>((resolve, reject) => {
-      control.#server.once('error', reject);
-      control.#server.listen(options.port, options.host, () => {
-        control.#server.removeListener('error', reject);
-        control.#server.on('error', () => undefined);
-        resolve();
-      });
-    });
+    for (const { server, host, port } of control.#servers) {
+      await listen(server, host, port);
+    }
     return control;
   }
 
@@ -83,11 +86,16 @@ export class ControlServer {
     for (const app of this.#connected) {
       app.close();
     }
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-    });
+    await Promise.all(
+      this.#servers.map(
+        async ({ server }) =>
+          new Promise<void>((resolve) => {
+            server.close(() => {
+              resolve();
+            });
+          }),
+      ),
+    );
   }
 
   #received(app: App, order: Order): void {
@@ -141,6 +149,26 @@ export class ControlServer {
     app.reply(order, `OK|${contacts}|${VERSION}|${contacts}`);
     app.ready();
   }
+}
+
+function tlsServer(identity: TlsIdentity, take: (socket: Socket) => void): Server {
+  const server = createTlsServer({ ...identity.context, handshakeTimeout: HANDSHAKE_WITHIN_MS }, take);
+  identity.onReplaced(() => {
+    server.setSecureContext(identity.context);
+  });
+  return server;
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  server.maxConnections = CONNECTIONS_AT_MOST;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.removeListener('error', reject);
+      server.on('error', () => undefined);
+      resolve();
+    });
+  });
 }
 
 function digest(secret: string): Buffer {
