@@ -1,6 +1,8 @@
+import type { Inventory } from '../domain/inventory.js';
 import type { Network, Route, Service, Trunk } from '../domain/network.js';
+import { resilienceOf, type Resilience } from '../routing/resilience.js';
 import type { Config } from './config.js';
-import { sharedFate } from './shared-fate.js';
+import { sharedFate, type FatedRoute } from './shared-fate.js';
 
 /** A configuration in short, as an engineer checks it. */
 export interface Summary {
@@ -8,7 +10,18 @@ export interface Summary {
   readonly lab: boolean;
   readonly carriers: readonly { readonly id: string; readonly name: string; readonly channels: number }[];
   readonly trunks: readonly TrunkSummary[];
+  readonly plans: readonly PlanSummary[];
+  /** What the plan that is in force at start does for each service. */
   readonly services: readonly ServiceSummary[];
+}
+
+/** A plan in short. */
+export interface PlanSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly inForce: boolean;
+  readonly next: readonly string[];
+  readonly routes: number;
 }
 
 /** A trunk in short. */
@@ -28,9 +41,11 @@ export interface ServiceSummary {
   readonly class: string;
   /** By tier, the first tried first. */
   readonly routes: readonly RouteSummary[];
-  /** Risk groups, each of which alone ends every route. */
+  /** Risk groups and trunks, each of which alone ends every route. */
   readonly singlePoints: readonly string[];
   readonly hasIndependentPair: boolean;
+  /** What is left whatever is lost. */
+  readonly resilience: Resilience;
 }
 
 /** A route in short. */
@@ -43,14 +58,17 @@ export interface RouteSummary {
 }
 
 /** Sums a configuration up. */
-export function summarise({ site, lab, network }: Config): Summary {
+export function summarise({ site, lab, network, inventory }: Config): Summary {
   const trunks = [...network.trunks.values()];
   return {
     site,
     lab,
     carriers: [...network.carriers.values()].map(({ id, name }) => ({ id, name, channels: channelsOf(id, trunks) })),
     trunks: trunks.map(summariseTrunk),
-    services: [...network.services.values()].map((service) => summariseService(service, network)),
+    plans: [...network.plans.values()].map(({ id, name, next, routes }) => {
+      return { id, name, inForce: id === network.defaultPlan, next, routes: routes.length };
+    }),
+    services: [...network.services.values()].map((service) => summariseService(service, network, inventory)),
   };
 }
 
@@ -63,12 +81,28 @@ function summariseTrunk({ id, carrier, kind, address, channels, riskGroups, enab
   return { id, carrier, kind, address: shown, channels, riskGroups: [...riskGroups], enabled };
 }
 
-function summariseService({ id, class: serviceClass }: Service, network: Network): ServiceSummary {
+function summariseService(
+  { id, class: serviceClass }: Service,
+  network: Network,
+  inventory: Inventory,
+): ServiceSummary {
   const routes = network.routes.filter((route) => route.service === id).sort((a, b) => a.tier - b.tier);
-  const trunks = new Set(routes.flatMap(({ trunk }) => network.trunks.get(trunk) ?? []));
-  const open = [...trunks].filter(({ enabled }) => enabled);
-  const fate = sharedFate(open.map((trunk) => ({ trunk: trunk.id, riskGroups: [...trunk.riskGroups] })));
-  return { id, class: serviceClass, routes: routes.map((route) => summariseRoute(route, network)), ...fate };
+  const resilience = resilienceOf(network, id, inventory.lines.values());
+  return {
+    id,
+    class: serviceClass,
+    routes: routes.map((route) => summariseRoute(route, network)),
+    singlePoints: resilience.alone.filter(({ channelsLeft }) => channelsLeft === 0).flatMap(({ lost }) => lost.flat()),
+    hasIndependentPair: sharedFate(routes.flatMap((route) => fateOf(route, network))).hasIndependentPair,
+    resilience,
+  };
+}
+
+function fateOf(route: Route, network: Network): readonly FatedRoute[] {
+  const trunk = network.trunks.get(route.trunk);
+  return trunk?.enabled === true
+    ? [{ trunk: trunk.id, riskGroups: [...trunk.riskGroups, ...(route.riskGroups ?? [])] }]
+    : [];
 }
 
 function summariseRoute({ tier, trunk, number, destination }: Route, network: Network): RouteSummary {

@@ -296,7 +296,15 @@ t.test('noodroute check says what a good file amounts to', async (t) => {
   const json = await check('--json', 'config/lab.yaml');
   const report: unknown = JSON.parse(json.stdout);
   t.match(report, { ok: true, warnings: [], summary: { site: 'lab', lab: true, services: [{ id: '112' }, {}] } });
-  t.notMatch(json.stdout, /not-to-be-printed/);
+  t.notMatch(json.stdout, /not-to-be-printed|"resilience"/);
+  const pairs = await check('--pairs', 'config/example.yaml');
+  t.match(pairs.stdout, 'plan normal (Normal operation): 11 routes, in force at start; then without-kpn\n');
+  t.match(pairs.stdout, '  lost alone, of 214 channels:\n    34 channels left    kpn-core\n');
+  t.match(pairs.stdout, '    nothing left        kpn-core + site:east\n');
+  const forPrograms = await check('--pairs', '--json', 'config/example.yaml');
+  t.match(JSON.parse(forPrograms.stdout), {
+    summary: { services: [{ resilience: { channels: 214, alone: [{ lost: [['kpn-core']], channelsLeft: 34 }] } }, {}] },
+  });
 });
 
 t.test('noodroute check says what is wrong, and ends with 1', async (t) => {
