@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ms } from '../domain/time.js';
+import type { TlsFiles } from '../config/config.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/journal.js';
 
@@ -20,6 +21,8 @@ export interface EngineSettings {
   readonly contacts: readonly string[];
   readonly control: { readonly host: string; readonly port: number };
   readonly secret: string;
+  /** Needed where a contact is over TLS (PEM). */
+  readonly tls: TlsFiles | undefined;
   readonly logLevel: string;
 }
 
@@ -95,8 +98,8 @@ export class EngineProcess {
   }
 
   #spawn(): ChildProcess {
-    const { contacts, control, secret, logLevel } = this.#settings;
-    const options = contacts.flatMap((contact) => ['--contact', contact]);
+    const { contacts, control, secret, tls, logLevel } = this.#settings;
+    const options = [...contacts.flatMap((contact) => ['--contact', contact]), ...tlsOptions(tls)];
     const args = [MAIN, 'engine', '--admin', `${control.host}:${control.port}`, ...options, '--log-level', logLevel];
     // The engine ends with us: it watches the pipe that is its standard input.
     const more = ['--trying-after', String(TRYING_AFTER), '--forgiving', '--exit-with-parent'];
@@ -158,6 +161,15 @@ export class EngineProcess {
       this.#died(null, null);
     });
   }
+}
+
+function tlsOptions(tls: TlsFiles | undefined): readonly string[] {
+  if (tls === undefined) {
+    return [];
+  }
+  const { certificateFile, keyFile, caFile } = tls;
+  const authority = caFile === undefined ? [] : ['--tls-ca', caFile];
+  return ['--tls-cert', certificateFile, '--tls-key', keyFile, ...authority];
 }
 
 function statsIn(line: string): unknown {

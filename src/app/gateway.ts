@@ -89,10 +89,10 @@ export class Gateway {
     this.#keeper.onTrunkGone((trunk, service) => {
       this.#desk.trunkGone(trunk, service);
     });
-    const { contacts, control, engine, secret } = config.sip;
+    const { contacts, control, engine, secret, tls } = config.sip;
     this.#engine =
       engine === 'embedded'
-        ? new EngineProcess({ contacts, control, secret, logLevel: config.log.level }, clock, log)
+        ? new EngineProcess({ contacts, control, secret, tls, logLevel: config.log.level }, clock, log)
         : undefined;
     this.#connectWith = { host: control.host, port: control.port, secret };
   }

@@ -15,6 +15,7 @@ export const cautions: Check = (draft) => [
   ...ringTimes(draft),
   ...prepaidCards(draft),
   ...muteCalls(draft),
+  ...notUsedYet(draft),
 ];
 
 function unusedTrunks(draft: Draft): readonly Problem[] {
@@ -114,4 +115,17 @@ function muteCalls({ inventory: { source, value } }: Draft): readonly Problem[] 
         return source.problem(['ingresses', ingress, 'zone'], message);
       }),
   );
+}
+
+/** What is loaded, but what the gateway does nothing with yet: nobody may count on it. */
+function notUsedYet({ site, inventory: { source, value } }: Draft): readonly Problem[] {
+  const more = 'the gateway does not connect to more SIP servers yet: only sip.control is used';
+  const challenges =
+    'the gateway does not answer digest challenges yet: calls over the trunk fail where it is challenged';
+  return [
+    ...(site.value.sip.servers.length === 0 ? [] : [site.source.problem(['sip', 'servers'], more)]),
+    ...Object.entries(value.trunks)
+      .filter(([, { credentials }]) => credentials !== undefined)
+      .map(([id]) => source.problem(['trunks', id, 'credentials'], challenges)),
+  ];
 }
