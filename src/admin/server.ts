@@ -9,6 +9,8 @@ export interface AdminView {
   ready(): { readonly ready: boolean; readonly why: string };
   /** Health of every trunk and carrier, as plain JSON. */
   health(): unknown;
+  /** The alarms that are on, the worst first, as plain JSON. */
+  alarms(): unknown;
   /** Counts of what is open now, as plain JSON. */
   stats(): Promise<unknown>;
   /** The configuration in force, as plain JSON. */
@@ -80,6 +82,7 @@ function routes(view: AdminView): Hono {
     return context.json(result, result.ok ? 200 : 422);
   });
   app.get('/health', (context) => context.json(view.health()));
+  app.get('/alarms', (context) => context.json(view.alarms()));
   app.get('/stats', async (context) => context.json(await view.stats()));
   app.get('/calls', (context) => context.json(view.recent('call').map(payload)));
   app.get('/changes', (context) => context.json(view.recent('health').map(payload)));

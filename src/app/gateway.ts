@@ -1,17 +1,23 @@
+import { join } from 'node:path';
 import { messageOf } from '../domain/errors.js';
 import { id, type ServiceId } from '../domain/ids.js';
 import { DrachtioServer } from '../adapters/drachtio/server.js';
 import { fanOut } from '../adapters/journal/fan-out.js';
 import type { FileJournal } from '../adapters/journal/file-journal.js';
 import { MemoryJournal } from '../adapters/journal/memory.js';
+import { LogNotifier } from '../adapters/notifier/log.js';
+import { HealthFile } from '../adapters/store/health-file.js';
 import { systemClock, systemRandom } from '../adapters/system/clock.js';
 import { startAdmin, type AdminView } from '../admin/server.js';
+import { aside } from '../calls/aside.js';
 import { Desk } from '../calls/desk.js';
 import type { Config } from '../config/config.js';
 import { formatProblem, type LoadResult } from '../config/load.js';
 import type { Journal, Log } from '../ports/journal.js';
 import { EngineProcess } from './engine-process.js';
+import { Alarms } from './alarms.js';
 import { HealthKeeper } from './health-keeper.js';
+import { Watch } from './watch.js';
 import { fileJournal, journalAlarm } from './journal.js';
 import { Prober } from './prober.js';
 
@@ -48,7 +54,10 @@ export class Gateway {
   readonly #journal: Journal;
   readonly #version: string;
   readonly #server: DrachtioServer;
+  readonly #store: HealthFile;
   readonly #keeper: HealthKeeper;
+  readonly #alarms: Alarms;
+  readonly #watch: Watch;
   readonly #desk: Desk;
   readonly #prober: Prober;
   readonly #engine: EngineProcess | undefined;
@@ -71,7 +80,16 @@ export class Gateway {
     });
     this.#journal = fanOut(this.#recent, this.#onDisk);
     this.#server = new DrachtioServer(clock, log);
-    this.#keeper = new HealthKeeper(config.network, clock, this.#journal, log, this.#server);
+    this.#store = new HealthFile(join(config.journal.directory, 'health.json'), log);
+    this.#keeper = new HealthKeeper(config.network, clock, this.#journal, log, this.#server, this.#store);
+    const notifiers = [new LogNotifier(log)];
+    this.#alarms = new Alarms({ clock, random, journal: this.#journal, log, notifiers });
+    this.#watch = new Watch(() => this.#keeper.watched, this.#alarms, clock);
+    this.#recent.subscribe((record) => {
+      aside(log, 'the watch for alarms', () => {
+        this.#watch.see(record);
+      });
+    });
     this.#prober = new Prober(config.network.trunks.values(), this.#keeper, this.#server, clock, random, log);
     this.#desk = new Desk({
       server: this.#server,
@@ -114,6 +132,7 @@ export class Gateway {
     await this.#engine?.start();
     await this.#connect();
     this.#prober.start();
+    this.#watch.start();
   }
 
   /**
@@ -150,7 +169,9 @@ export class Gateway {
    */
   async stop(cause: string): Promise<void> {
     this.#prober.stop();
+    this.#watch.stop();
     this.#keeper.close();
+    await this.#store.close();
     this.#server.close();
     await this.#engine?.stop();
     await this.#closeAdmin?.();
@@ -194,6 +215,7 @@ export class Gateway {
           ? { ready: true, why: 'calls are accepted' }
           : { ready: false, why: 'the SIP server is not connected' },
       health: () => this.#keeper.snapshot(),
+      alarms: () => this.#alarms.active(),
       stats: async () => ({
         openCalls: this.#desk.openCalls,
         dialogs: this.#server.dialogs,

@@ -9,18 +9,33 @@ import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js
 import type { ServiceId, TrunkId } from '../domain/ids.js';
 import type { AttemptStarted, HealthChanged } from '../domain/journal-record.js';
 import type { Ingress, Network, Service, Trunk } from '../domain/network.js';
+import type { SavedHealth } from '../domain/saved-health.js';
 import { between, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
+import { blank, type HealthStart, restored } from '../health/entries.js';
+import { defaultHealthSettings } from '../health/weights.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Journal, Log } from '../ports/journal.js';
+import type { HealthStore } from '../ports/store.js';
 import type { SipServer, Source } from '../ports/sip-server.js';
-import { candidatesFor } from '../routing/candidates.js';
+import { candidatesFor, needsCarrier } from '../routing/candidates.js';
+import { probeTimeout } from '../health/probing.js';
 import { withoutTrying } from '../routing/deadlines.js';
 import { explainPlan, unknownNames, type PlanExplanation } from '../routing/explain.js';
 import { buildPlans, plan, type Plans } from '../routing/planner.js';
 import { DeadlineKeeper } from './deadline-keeper.js';
 import { FirstAnswers } from './first-answers.js';
+import { TrafficWatch } from './traffic-watch.js';
+import type { Watched } from './watch.js';
+import { SelfWatch } from './self-watch.js';
 import { ingressTable, type IngressTable } from './ingress-table.js';
+
+/** Learned times that differ by less are the same, in milliseconds. */
+const LITTLE = 20;
+/** Health is saved so often. */
+const SAVE_EVERY = ms(5_000);
+/** After our own process stood still, what it should have read meanwhile is read within this time. */
+const CATCH_UP = ms(300);
 
 /** Time alone may bring a trunk back; the book is asked at least so often. */
 const TICK_AT_LEAST_EVERY = ms(1_000);
@@ -44,14 +59,28 @@ export class HealthKeeper implements Dispatcher {
   readonly #channels: Channels;
   readonly #hedges = new HedgeBudget();
   #book: HealthBook;
+  #traffic: TrafficWatch;
   #ingresses: IngressTable;
+  readonly #missListeners: (() => void)[] = [];
+  readonly #store: HealthStore | undefined;
+  readonly #self: SelfWatch;
+  #saving: Timer | undefined;
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
   readonly #betterListeners: ((service: ServiceId) => void)[] = [];
   #plans: Plans;
+  #planned: readonly number[] = [];
   #turn = 0;
   #timer: Timer | undefined;
 
-  constructor(network: Network, clock: Clock, journal: Journal, log: Log, server: Pick<SipServer, 'reportsTrying'>) {
+  /** @param store where health survives the process. Without it every start is blank. */
+  constructor(
+    network: Network,
+    clock: Clock,
+    journal: Journal,
+    log: Log,
+    server: Pick<SipServer, 'reportsTrying'>,
+    store?: HealthStore,
+  ) {
     this.#network = network;
     this.#server = server;
     this.#clock = clock;
@@ -60,14 +89,24 @@ export class HealthKeeper implements Dispatcher {
     this.#channels = new Channels(clock, (trunk) => {
       this.#freed(trunk);
     });
-    this.#book = new HealthBook(network, clock.now());
+    this.#store = store;
+    this.#self = new SelfWatch(clock);
+    const saved = store?.load();
+    this.#book = new HealthBook(network, clock.now(), defaultHealthSettings, this.#startFrom(saved));
+    this.#traffic = new TrafficWatch(network, clock, saved?.traffic);
     this.#ingresses = ingressTable(network.ingresses);
     this.#plans = this.#build();
     this.#arm();
+    this.#saveLater();
   }
 
   get book(): HealthBook {
     return this.#book;
+  }
+
+  /** What to look at for alarms. */
+  get watched(): Watched {
+    return { network: this.#network, book: this.#book, traffic: this.#traffic };
   }
 
   /** Calls `listener` at the moment a trunk is judged gone for a service. */
@@ -83,9 +122,12 @@ export class HealthKeeper implements Dispatcher {
     const { routes, trunks } = this.#network;
     const known = this.#book;
     const isSame = (trunk: TrunkId): boolean => isSameLine(trunks.get(trunk), network.trunks.get(trunk));
-    const learned = (trunk: TrunkId, service: ServiceId) => (isSame(trunk) ? known.health(trunk, service) : undefined);
     this.#network = network;
-    this.#book = new HealthBook(network, this.#clock.now(), undefined, { health: learned });
+    this.#book = new HealthBook(network, this.#clock.now(), defaultHealthSettings, {
+      trunk: (trunk, service) => (isSame(trunk) ? known.trunk(trunk, service) : undefined),
+      carrier: (carrier, service) => known.carrier(carrier, service),
+    });
+    this.#traffic = new TrafficWatch(network, this.#clock, this.#traffic.save());
     this.#ingresses = ingressTable(network.ingresses);
     this.#plans = this.#build();
     for (const { trunk, service } of routes) {
@@ -103,8 +145,16 @@ export class HealthKeeper implements Dispatcher {
     this.#betterListeners.push(listener);
   }
 
+  /** Calls `listener` when a datagram got no reply: somebody may have to be probed at once. */
+  onMiss(listener: () => void): void {
+    this.#missListeners.push(listener);
+  }
+
   close(): void {
     this.#timer?.cancel();
+    this.#saving?.cancel();
+    this.#self.close();
+    this.#save();
   }
 
   snapshot(): HealthSnapshot & { readonly channels: readonly ChannelCount[] } {
@@ -129,7 +179,8 @@ export class HealthKeeper implements Dispatcher {
     const hasRoom = (trunk: Trunk): boolean => this.room(trunk, service) === 'free';
     const canaryAllowed = (trunk: TrunkId): boolean => this.#book.admitsCanary(trunk, service.id, now);
     this.#turn += 1;
-    const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed, hasRoom });
+    const shareAllowed = (trunk: TrunkId): boolean => this.#book.takesShare(trunk, service.id);
+    const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed, shareAllowed, hasRoom });
     return this.#server.reportsTrying ? attempts : attempts.map((attempt) => this.#withoutTrying(attempt));
   }
 
@@ -215,7 +266,9 @@ export class HealthKeeper implements Dispatcher {
       this.#firstAnswers.learn(attempt, outcome);
     }
     this.#deadlines.heard(attempt, service, outcome);
-    this.record(trunk.id, { type: 'attempt', service: service.id, outcome });
+    const { startedAt, endedAt } = attempt;
+    const heard = outcome.kind === 'answered' && endedAt !== undefined ? { heardAt: endedAt } : {};
+    this.record(trunk.id, { type: 'attempt', service: service.id, outcome, startedAt, ...heard });
     if (outcome.kind === 'answered' || outcome.kind === 'progressed') {
       this.#tellBetter(service.id);
     }
@@ -231,16 +284,41 @@ export class HealthKeeper implements Dispatcher {
 
   /** Takes a piece of evidence, and acts on what it changes. */
   record(trunk: TrunkId, evidence: Evidence): void {
+    if (this.#self.wasHeldUp) {
+      this.#book.ignoreSilence(this.#clock.now(), CATCH_UP);
+    }
     this.#changed(this.#book.record(trunk, evidence, this.#clock.now()), { ...evidence, trunk });
+    if (startsQuickProbes(evidence)) {
+      for (const listener of this.#missListeners) {
+        listener();
+      }
+    }
   }
 
   #build(): Plans {
-    return buildPlans(this.#network, this.#book.view(), (route, trunk) => this.#deadlines.learned.of(route, trunk));
+    return buildPlans(this.#network, this.#book.view(), (route, trunk) => {
+      const [ledgers] = this.#book.ledgers(trunk.id);
+      const learned = this.#deadlines.learned.of(route, trunk);
+      return ledgers === undefined ? learned : { ...learned, miss: probeTimeout(ledgers.probe) };
+    });
   }
 
   #withoutTrying(attempt: PlannedAttempt): PlannedAttempt {
     const firstProvisional = this.#firstAnswers.of(attempt.trunk.id);
     return { ...attempt, deadlines: withoutTrying(attempt.deadlines, firstProvisional) };
+  }
+
+  /** Plans hold deadlines: they are made anew when what was learned has moved by more than a little. */
+  #planAnew(): void {
+    const known = [...this.#network.trunks.keys()].map((trunk) => {
+      const [ledgers] = this.#book.ledgers(trunk);
+      return ledgers === undefined ? 0 : Math.round(probeTimeout(ledgers.probe) / LITTLE);
+    });
+    const isNews = this.#deadlines.learned.changes(this.#network.routes, this.#network.trunks);
+    if (isNews || known.some((each, index) => each !== this.#planned[index])) {
+      this.#planned = known;
+      this.#plans = this.#build();
+    }
   }
 
   #changed(changes: readonly HealthChange[], evidence?: HealthChanged['evidence']): void {
@@ -289,13 +367,37 @@ export class HealthKeeper implements Dispatcher {
     }
   }
 
-  /** An absent carrier takes its trunks with it, also those that are only suspect so far. */
+  /** An absent carrier takes its trunks with it, and those of others that declare its core, also where they are suspect only. */
   #gone(change: HealthChange): readonly TrunkId[] {
     if (change.of === 'trunk') {
       return change.to === 'down' ? [change.trunk] : [];
     }
-    const ofCarrier = [...this.#network.trunks.values()].filter(({ carrier }) => carrier === change.carrier);
-    return change.to === 'absent' ? ofCarrier.map(({ id }) => id) : [];
+    const absent = new Set([change.carrier]);
+    const trunks = [...this.#network.trunks.values()];
+    return change.to === 'absent' ? trunks.filter((trunk) => needsCarrier(trunk, absent)).map(({ id }) => id) : [];
+  }
+
+  #startFrom(saved: SavedHealth | undefined): HealthStart {
+    if (saved === undefined) {
+      return blank;
+    }
+    const elapsed = ms(Math.max(0, this.#clock.wallTime() - saved.at));
+    this.#log.info({ ageMs: elapsed }, 'health goes on as it was saved');
+    return restored(saved, elapsed, this.#clock.now());
+  }
+
+  #save(): void {
+    const states = this.#book.save(this.#clock.now());
+    this.#store?.save({ at: this.#clock.wallTime(), ...states, traffic: this.#traffic.save() });
+  }
+
+  #saveLater(): void {
+    if (this.#store !== undefined) {
+      this.#saving = this.#clock.setTimer(SAVE_EVERY, () => {
+        this.#save();
+        this.#saveLater();
+      });
+    }
   }
 
   #arm(): void {
@@ -305,9 +407,7 @@ export class HealthKeeper implements Dispatcher {
     const wait: Milliseconds = next === undefined ? TICK_AT_LEAST_EVERY : between(now, next);
     this.#timer = this.#clock.setTimer(ms(Math.min(Math.max(wait, 1), TICK_AT_LEAST_EVERY)), () => {
       this.#changed(this.#book.tick(this.#clock.now()));
-      if (this.#deadlines.learned.changes(this.#network.routes, this.#network.trunks)) {
-        this.#plans = this.#build();
-      }
+      this.#planAnew();
       this.#arm();
     });
   }
@@ -327,4 +427,12 @@ function isBetter(change: HealthChange): boolean {
   return change.of === 'trunk'
     ? change.to === 'up' || change.to === 'recovering'
     : change.to === 'present' || change.to === 'returning';
+}
+
+/** Nothing came back in time: whoever schedules probes has to look again. */
+function startsQuickProbes(evidence: Evidence): boolean {
+  if (evidence.type === 'probe') {
+    return evidence.outcome.kind !== 'answered';
+  }
+  return evidence.type === 'attempt' && (evidence.outcome.kind === 'missed' || evidence.outcome.kind === 'unheard');
 }

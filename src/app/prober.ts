@@ -52,6 +52,9 @@ export class Prober {
   }
 
   start(): void {
+    this.#keeper.onMiss(() => {
+      this.#nudge();
+    });
     this.#round();
   }
 
@@ -62,6 +65,14 @@ export class Prober {
 
   #fresh(trunk: Trunk): Probed {
     return { trunk, jitter: this.#random.fraction(), schedule: freshSchedule };
+  }
+
+  /** Somebody may have to be probed at once. */
+  #nudge(): void {
+    if (this.#timer !== undefined) {
+      this.#timer.cancel();
+      this.#round();
+    }
   }
 
   #round(): void {
@@ -79,15 +90,15 @@ export class Prober {
   }
 
   #due(probed: Probed, now: Instant): Instant {
-    const ledgers = this.#keeper.book.ledgers(probed.trunk.id);
-    return nextProbe(probed.trunk, probed.schedule, ledgers, now, probed.jitter) ?? instant(Number.POSITIVE_INFINITY);
+    const need = this.#keeper.book.probeNeed(probed.trunk.id);
+    return nextProbe(probed.trunk, probed.schedule, need, now, probed.jitter) ?? instant(Number.POSITIVE_INFINITY);
   }
 
   #send(probed: Probed, now: Instant): void {
     const { trunk } = probed;
-    const ledgers = this.#keeper.book.ledgers(trunk.id);
-    probed.schedule = probeSent(probed.schedule, ledgers, now);
-    const [first] = ledgers;
+    const need = this.#keeper.book.probeNeed(trunk.id);
+    probed.schedule = probeSent(probed.schedule, need, now);
+    const [first] = need.ledgers;
     this.#probe(trunk, first === undefined ? ms(500) : probeTimeout(first.probe)).catch((error: unknown) => {
       this.#log.error({ trunk: trunk.id, err: error }, 'a probe failed in itself');
     });

@@ -114,6 +114,8 @@ export type CallEvent =
       readonly which: 'silence' | 'progress';
       readonly sent?: SentMessage;
     }
+  /** A reply is due to the first datagram of an attempt. */
+  | { readonly type: 'miss-due'; readonly attempt: AttemptId }
   /** Nothing was heard of an attempt for so long that quick probes are to tell silent from slow. */
   | { readonly type: 'doubt-due'; readonly attempt: AttemptId }
   | { readonly type: 'ring-due' }

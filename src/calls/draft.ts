@@ -110,7 +110,8 @@ export class Draft {
     this.ask({ do: 'give-up', attempt: attempt.id, reasons });
     if (attempt.planned.role === 'canary' && attempt.missed === undefined) {
       // It proved nothing; the next call may be the canary.
-      this.failed(attempt.id, judge({ origin: 'cancelled-by-us' }));
+      const isOvertaken = cause === 'rings elsewhere' || cause === 'answered elsewhere';
+      this.failed(attempt.id, judge({ origin: isOvertaken ? 'overtaken' : 'cancelled-by-us' }));
     }
   }
 

@@ -21,6 +21,11 @@ export function isDrop(stood: Milliseconds, reasons: readonly string[]): boolean
   if (reasons.length === 0) {
     return stood <= SILENT_WITHIN;
   }
+  return stood <= WITH_CAUSE_WITHIN && isCutOff(reasons);
+}
+
+/** Whether a BYE says that the path ended the call, and not a person, however long it had stood (R36). */
+export function isCutOff(reasons: readonly string[]): boolean {
   const causes = reasons.map(parseReason).flatMap((reason) => (reason?.protocol === 'Q.850' ? [reason.cause] : []));
-  return stood <= WITH_CAUSE_WITHIN && causes.some((cause) => cause !== undefined && !REGULAR.has(cause));
+  return causes.some((cause) => cause !== undefined && !REGULAR.has(cause));
 }

@@ -3,7 +3,7 @@ import { between } from '../domain/time.js';
 import { judge } from '../failure/verdict.js';
 import type { Attempt } from './call.js';
 import type { Draft } from './draft.js';
-import { isDrop } from './dropped.js';
+import { isCutOff, isDrop } from './dropped.js';
 import { reasonsFor } from './reasons.js';
 
 /** The caller's own reason goes on; without one it is said that the caller is gone. */
@@ -83,6 +83,10 @@ function calleeLeft(draft: Draft, winner: AttemptId, reasons: readonly string[],
     return reoffer(draft, winner, reasons);
   }
   proveWinner(draft, winner);
+  if (isCutOff(reasons)) {
+    const reason = `cut off in mid-call: ${reasons.join(', ')}`;
+    draft.ask({ do: 'report-evidence', attempt: winner, outcome: { kind: 'cut', reason } });
+  }
   draft.ask({ do: 'release-caller', reasons });
   draft.end('answered');
 }

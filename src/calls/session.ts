@@ -251,6 +251,7 @@ export class CallSession {
   #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt, sent: SentMessage): void {
     this.#after(deadlines.silence, { type: 'deadline', attempt: id, which: 'silence', sent });
     this.#after(deadlines.progress, { type: 'deadline', attempt: id, which: 'progress', sent });
+    this.#after(deadlines.miss, { type: 'miss-due', attempt: id });
     this.#after(deadlines.doubt, { type: 'doubt-due', attempt: id });
     if (role === 'canary') {
       const patience = coldDeadlines(trunk.kind);

@@ -52,8 +52,10 @@ function apply(draft: Draft, event: CallEvent): void {
       return onDeadline(draft, event.attempt, event.which, event.sent);
     case 'blame-due':
       return onBlameDue(draft, event.attempt, event.which, event.sent);
+    case 'miss-due':
+      return onUnheard(draft, event.attempt, 'missed');
     case 'doubt-due':
-      return onDoubtDue(draft, event.attempt);
+      return onUnheard(draft, event.attempt, 'unheard');
     case 'ring-due':
       return ringWithoutTrunk(draft);
     case 'last-chance-over':
@@ -197,9 +199,9 @@ function hasMissed({ state }: Attempt, which: Lateness): boolean {
 }
 
 /** The attempt stays as it is: the probes decide, and the progress deadline does where they are answered. */
-function onDoubtDue(draft: Draft, id: AttemptId): void {
+function onUnheard(draft: Draft, id: AttemptId, kind: 'missed' | 'unheard'): void {
   if (draft.find(id)?.state.phase === 'silent') {
-    draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'unheard' } });
+    draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind } });
   }
 }
 

@@ -8,6 +8,7 @@ import { labCommand } from './lab.js';
 import { reloadCommand } from './reload.js';
 import { routeCommand } from './route.js';
 import { explainCommand } from './explain.js';
+import { simulateCommand } from './simulate.js';
 import { labGatewayCommand, runCommand } from './run.js';
 
 /** `noodroute` with every command. A command fetches what it needs when it runs, so that the light ones start quickly. */
@@ -22,6 +23,7 @@ export function noodroute(): Command {
   program.addCommand(explainCommand());
   program.addCommand(checkCommand());
   program.addCommand(journalCommand());
+  program.addCommand(simulateCommand());
   program.addCommand(labCommand());
   program.addCommand(engineCommand());
   program.addCommand(completionCommand());

@@ -17,6 +17,8 @@ export type AlarmKind =
   | 'failing-attempts'
   /** A trunk sends our calls back to us. */
   | 'loop'
+  /** A trunk works but for something that people have to mend: credentials, the caller's number, the form of numbers. */
+  | 'configuration'
   /** A backup was not proven lately. */
   | 'proof-stale'
   /** Too few channels are left. */

@@ -10,6 +10,8 @@ export interface Deadlines {
   readonly silence: Milliseconds | undefined;
   /** From the INVITE to trusted progress. */
   readonly progress: Milliseconds;
+  /** After so long without any response a datagram is missed: it may be lost. Undefined where 100 Trying does not reach us. */
+  readonly miss?: Milliseconds;
   /**
    * Given only where the SIP server keeps 100 Trying to itself, so that silent and slow look the same: an attempt of which
    * nothing was heard so long after its INVITE starts the quick probes, which tell.

@@ -1,4 +1,4 @@
-import type { CarrierId, IngressId, ServiceId, TrunkId } from './ids.js';
+import type { CarrierId, ServiceId, TrunkId } from './ids.js';
 import type { Instant, Milliseconds } from './time.js';
 import type { Verdict } from './verdict.js';
 
@@ -20,16 +20,27 @@ export type AttemptOutcome =
   | { readonly kind: 'progressed' }
   /** Nothing was heard yet, and it may be silent or slow. Counts for nothing, but starts the quick probes. */
   | { readonly kind: 'unheard' }
+  /** A datagram of it got no reply in time. It may be lost; a row of them says more. */
+  | { readonly kind: 'missed' }
+  /** A call that was answered, and had stood, was cut off by the path. */
+  | { readonly kind: 'cut'; readonly reason: string }
   | { readonly kind: 'failed'; readonly verdict: Verdict };
 
 /** Anything that may change a health state. Each kind has its own weight and its own way of being cleared. */
 export type Evidence =
   | { readonly type: 'probe'; readonly outcome: ProbeOutcome }
-  | { readonly type: 'attempt'; readonly service: ServiceId; readonly outcome: AttemptOutcome }
+  | {
+      readonly type: 'attempt';
+      readonly service: ServiceId;
+      readonly outcome: AttemptOutcome;
+      /** When its INVITE left: a call that was heard later outweighs its silence. */
+      readonly startedAt?: Instant;
+      /** When it was heard, where that was before now: an answer proves its path only once it has stood for a while. */
+      readonly heardAt?: Instant;
+    }
   | { readonly type: 'line'; readonly state: 'up' | 'down'; readonly cause: string }
   | { readonly type: 'drill'; readonly service: ServiceId; readonly reachedFarEnd: boolean; readonly cause: string }
-  | { readonly type: 'media'; readonly service: ServiceId; readonly outcome: 'heard' | 'mute' }
-  | { readonly type: 'drought'; readonly ingress: IngressId; readonly service: ServiceId; readonly over: boolean };
+  | { readonly type: 'media'; readonly service: ServiceId; readonly outcome: 'heard' | 'mute' };
 
 /** A change of state, with the evidence that caused it. */
 export type HealthChange =

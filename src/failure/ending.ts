@@ -65,6 +65,11 @@ interface CancelledEnding {
   readonly origin: 'cancelled-by-us';
 }
 
+/** As a canary it was slower than it may be, and another attempt rang or answered meanwhile. */
+interface OvertakenEnding {
+  readonly origin: 'overtaken';
+}
+
 /** We saw the attempt come in again at an ingress of ours. */
 interface ReturnedEnding {
   readonly origin: 'came-back';
@@ -76,4 +81,11 @@ interface DroppedEnding {
 }
 
 /** How an attempt failed. */
-export type Ending = DroppedEnding | ReturnedEnding | PeerEnding | LocalEnding | DeadlineEnding | CancelledEnding;
+export type Ending =
+  | DroppedEnding
+  | ReturnedEnding
+  | PeerEnding
+  | LocalEnding
+  | DeadlineEnding
+  | CancelledEnding
+  | OvertakenEnding;

@@ -31,6 +31,8 @@ export function judge(ending: Ending): Verdict {
       return cameBack;
     case 'dropped':
       return dropped;
+    case 'overtaken':
+      return overtaken;
     case 'cancelled-by-us':
       return { fault: 'none', kind: 'cancelled', weight: 'none', next: 'end', reason: 'cancelled by us' };
   }
@@ -51,6 +53,13 @@ const stalled: Verdict = {
   reason: '100 Trying, then nothing',
 };
 const unheard: Verdict = { ...stalled, fault: 'unknown', reason: 'no sign of ringing in time' };
+/** No proof of a fault, but none of recovery either: the next canary waits longer. */
+const overtaken: Verdict = {
+  ...stalled,
+  fault: 'unknown',
+  weight: 'weak',
+  reason: 'slower than the carrier beside it',
+};
 const large: Verdict = {
   ...silent,
   fault: 'unknown',

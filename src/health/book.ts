@@ -1,18 +1,38 @@
-import type { CarrierState, Evidence, HealthChange, HealthView, TrunkState } from '../domain/health.js';
-import type { CarrierId, IngressId, ServiceId, TrunkId } from '../domain/ids.js';
-import type { Network } from '../domain/network.js';
-import type { Instant } from '../domain/time.js';
-import { type CarrierHealth, judgeCarrier, presentCarrier } from './carrier.js';
-import { emptyLedgers, type Ledgers } from './ledgers.js';
+import type { Evidence, HealthChange, HealthView } from '../domain/health.js';
+import type { CarrierId, ServiceId, TrunkId } from '../domain/ids.js';
+import type { Network, Trunk } from '../domain/network.js';
+import type { SavedHealth } from '../domain/saved-health.js';
+import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
+import type { Verdict } from '../domain/verdict.js';
+import { BusyWatch } from './busy.js';
+import type { CarrierHealth } from './carrier.js';
+import {
+  blank,
+  type CarrierEntry,
+  carrierEntries,
+  groupBy,
+  type HealthStart,
+  moveCarrier,
+  moveTrunk,
+  type TrunkEntry,
+  trunkEntries,
+  viewOf,
+} from './entries.js';
+import { emptyLedgers, isOutweighed, type Ledgers, pointsForDown } from './ledgers.js';
+import type { ProbeNeed } from './probing.js';
+import { saveCarrier, saveTrunk } from './saved.js';
+import { type SharedFate, SilenceWatch } from './silence.js';
 import {
   admitsCanary,
   canaryStarted,
+  cutOff,
+  forgetMisses,
   nextTick,
   observe,
-  type Observation,
+  shareOf,
+  type Surroundings,
   tick,
   type TrunkHealth,
-  unproven,
 } from './trunk.js';
 import { defaultHealthSettings, type HealthSettings } from './weights.js';
 
@@ -30,64 +50,47 @@ interface CarrierSnapshot {
   readonly health: CarrierHealth;
 }
 
-/** A drought that is on: calls of a service stopped coming from an ingress. */
-export interface DroughtSnapshot {
-  readonly ingress: IngressId;
-  readonly service: ServiceId;
-  readonly since: Instant;
-}
-
 /** Every state, as JSON. Times are on the monotonic clock. */
 export interface HealthSnapshot {
   readonly at: Instant;
   readonly trunks: readonly TrunkSnapshot[];
   readonly carriers: readonly CarrierSnapshot[];
-  readonly droughts: readonly DroughtSnapshot[];
+  /** Since when everything is silent, which is held against nobody. */
+  readonly selfDoubtSince: Instant | undefined;
 }
-
-interface TrunkEntry {
-  readonly trunk: TrunkId;
-  readonly carrier: CarrierId;
-  readonly service: ServiceId;
-  health: TrunkHealth;
-}
-
-interface CarrierEntry {
-  readonly carrier: CarrierId;
-  readonly service: ServiceId;
-  readonly trunks: readonly TrunkEntry[];
-  health: CarrierHealth;
-}
-
-const badness: Record<CarrierState, number> = { present: 0, doubted: 1, returning: 2, absent: 3 };
 
 /** The book of all health states. It has no clock: every change comes with its time. */
 export class HealthBook {
   readonly #settings: HealthSettings;
+  readonly #network: Network;
   readonly #trunks: readonly TrunkEntry[];
   readonly #byTrunk: ReadonlyMap<TrunkId, readonly TrunkEntry[]>;
   readonly #carriers: readonly CarrierEntry[];
-  readonly #droughts = new Map<string, DroughtSnapshot>();
+  readonly #silence: SilenceWatch;
+  readonly #busy: BusyWatch;
+  #deafUntil: Instant | undefined;
+  #selfDoubtSince: Instant | undefined;
   #view: HealthView | undefined;
+  #isBackNow = false;
   #version = 0;
 
   /**
-   * A book for every (trunk, service) that a route of `network` joins. States that `previous` holds are kept, so that
-   * a new configuration does not forget.
+   * A book for every (trunk, service) that a route of `network` joins. States that `start` knows are kept: those of a book
+   * before a new configuration, or those that were saved.
    */
   constructor(
     network: Network,
     now: Instant,
     settings: HealthSettings = defaultHealthSettings,
-    previous?: Pick<HealthBook, 'health'>,
+    start: HealthStart = blank,
   ) {
     this.#settings = settings;
-    this.#trunks = trunkEntries(network, (trunk, service) => previous?.health(trunk, service) ?? unproven(now));
+    this.#network = network;
+    this.#trunks = trunkEntries(network, start, now);
     this.#byTrunk = groupBy(this.#trunks, ({ trunk }) => trunk);
-    this.#carriers = carrierEntries(this.#trunks, now);
-    for (const entry of this.#carriers) {
-      entry.health = judgeCarrier(entry.health, entry.trunks.map(healthOf), now, settings);
-    }
+    this.#carriers = carrierEntries(this.#trunks, start, now);
+    this.#silence = new SilenceWatch(network, settings.probes.missesToDown);
+    this.#busy = new BusyWatch(settings.busy);
   }
 
   /** Grows by one whenever a state changes. */
@@ -96,19 +99,43 @@ export class HealthBook {
   }
 
   /** Takes a piece of evidence about a trunk. Gives the changes of state that it caused. */
-  record(trunk: TrunkId, evidence: Evidence, now: Instant): readonly HealthChange[] {
-    if (evidence.type === 'drought') {
-      this.#recordDrought(evidence, now);
+  record(trunk: TrunkId, given: Evidence, now: Instant): readonly HealthChange[] {
+    if (this.#deafUntil !== undefined && now < this.#deafUntil && isAbsence(given)) {
       return [];
     }
+    const evidence = this.#busy.judge(trunk, given, now);
+    const fallen = this.#listen(trunk, evidence, now);
     const entries = this.#byTrunk.get(trunk) ?? [];
     const concerned = 'service' in evidence ? entries.filter(({ service }) => service === evidence.service) : entries;
-    return this.#apply(concerned, (health) => observe(health, evidence, now, this.#settings), now);
+    if (isMiss(evidence) && concerned.some((entry) => !this.#around(entry).isWitnessed)) {
+      this.#selfDoubtSince ??= now;
+    }
+    const isOld = concerned.some(({ health }) => evidence.type === 'attempt' && isOutweighed(health.ledgers, evidence));
+    const changes = concerned.flatMap((entry) =>
+      moveTrunk(entry, observe(entry.health, evidence, now, this.#settings, this.#around(entry)), now),
+    );
+    const gone = [...fallen, ...(isOld ? [] : this.#failTogether(concerned, evidence))];
+    changes.push(...gone.flatMap(({ entries: lost, cause }) => this.#cutOff(lost, cause, now)));
+    return this.#changed(changes, now);
+  }
+
+  /**
+   * Holds silence against nobody for a while: our own process stood still, so that replies were not read in time.
+   *
+   * @param duration from now.
+   */
+  ignoreSilence(now: Instant, duration: Milliseconds): void {
+    if (this.#settings.selfDoubt) {
+      this.#deafUntil = after(now, duration);
+    }
   }
 
   /** Lets time pass. Gives the changes of state that it caused. */
   tick(now: Instant): readonly HealthChange[] {
-    return this.#apply(this.#trunks, (health) => tick(health, now, this.#settings), now);
+    const changes = this.#trunks.flatMap((entry) =>
+      moveTrunk(entry, tick(entry.health, now, this.#settings, this.#around(entry)), now),
+    );
+    return this.#changed(changes, now);
   }
 
   /** When time alone may next change a state. */
@@ -117,10 +144,26 @@ export class HealthBook {
     return moments.toSorted((a, b) => Number(a) - Number(b))[0];
   }
 
-  /** Whether one call of the service may go over the trunk first, as proof. */
+  /**
+   * Whether one call of the service may go over the trunk first, as proof. An emergency service waits until a drill, or a
+   * call of another service on the trunk, got through since the trunk went down; where no such call comes, not for ever.
+   */
   admitsCanary(trunk: TrunkId, service: ServiceId, now: Instant): boolean {
-    const health = this.health(trunk, service);
-    return health !== undefined && admitsCanary(health, now, this.#settings);
+    const entry = this.#entry(trunk, service);
+    return (
+      entry !== undefined && admitsCanary(entry.health, now, this.#settings) && !this.#mustWaitForOthers(entry, now)
+    );
+  }
+
+  /** Whether this call of the service belongs to the share that a returning trunk takes. To be asked once per call. */
+  takesShare(trunk: TrunkId, service: ServiceId): boolean {
+    const entry = this.#entry(trunk, service);
+    const share = entry === undefined ? 0 : shareOf(entry.health, this.#settings);
+    if (entry === undefined || share === 0 || share === 1) {
+      return false;
+    }
+    entry.offered += 1;
+    return Math.floor(entry.offered * share) > Math.floor((entry.offered - 1) * share);
   }
 
   /** Notes that a canary left over the trunk. Its outcome is recorded as evidence like any other. */
@@ -132,13 +175,26 @@ export class HealthBook {
   }
 
   /** The whole state of a trunk for a service; undefined where no route joins them. */
-  health(trunk: TrunkId, service: ServiceId): TrunkHealth | undefined {
+  trunk(trunk: TrunkId, service: ServiceId): TrunkHealth | undefined {
     return this.#entry(trunk, service)?.health;
   }
 
-  /** All ledgers of a trunk, one per service; the scheduler of probes reads them. */
+  /** The whole state of a carrier for a service; undefined where no route joins them. */
+  carrier(carrier: CarrierId, service: ServiceId): CarrierHealth | undefined {
+    return this.#carriers.find((entry) => entry.carrier === carrier && entry.service === service)?.health;
+  }
+
+  /** All ledgers of a trunk, one per service. */
   ledgers(trunk: TrunkId): readonly Ledgers[] {
     return this.#byTrunk.get(trunk)?.map(({ health }) => health.ledgers) ?? [emptyLedgers];
+  }
+
+  /** What the scheduler of probes has to know about a trunk. */
+  probeNeed(trunk: TrunkId): ProbeNeed {
+    const ledgers = this.ledgers(trunk);
+    return this.#settings.correlation
+      ? { ledgers, ...this.#silence.asked(trunk) }
+      : { ledgers, quickSince: undefined, onceSince: undefined };
   }
 
   /** What routing reads. The same value until a state changes. */
@@ -153,7 +209,15 @@ export class HealthBook {
       at: now,
       trunks: this.#trunks.map(({ trunk, service, health }) => ({ trunk, service, health })),
       carriers: this.#carriers.map(({ carrier, service, health }) => ({ carrier, service, health })),
-      droughts: [...this.#droughts.values()],
+      selfDoubtSince: this.#selfDoubtSince,
+    };
+  }
+
+  /** What the next process has to know of trunks and carriers. */
+  save(now: Instant): Pick<SavedHealth, 'trunks' | 'carriers'> {
+    return {
+      trunks: this.#trunks.map((entry) => saveTrunk(entry, entry.health, now)),
+      carriers: this.#carriers.map((entry) => saveCarrier(entry, entry.health, now)),
     };
   }
 
@@ -161,108 +225,175 @@ export class HealthBook {
     return this.#byTrunk.get(trunk)?.find((entry) => entry.service === service);
   }
 
-  #recordDrought({ ingress, service, over }: Evidence & { readonly type: 'drought' }, now: Instant): void {
-    const key = `${ingress} ${service}`;
-    if (over) {
-      this.#droughts.delete(key);
-    } else if (!this.#droughts.has(key)) {
-      this.#droughts.set(key, { ingress, service, since: now });
+  #mustWaitForOthers({ trunk, class: serviceClass, health }: TrunkEntry, now: Instant): boolean {
+    if (serviceClass !== 'emergency' || health.state !== 'recovering' || health.good > 0) {
+      return false;
+    }
+    const others = (this.#byTrunk.get(trunk) ?? []).filter((each) => each.class !== 'emergency');
+    const wentDownAt = health.ledgers.calls.last?.at;
+    const isProven = others.some(({ health: { ledgers } }) => {
+      const { lastGoodAt } = ledgers.calls;
+      return lastGoodAt !== undefined && (wentDownAt === undefined || lastGoodAt > wentDownAt);
+    });
+    return others.length > 0 && !isProven && between(health.since, now) < this.#settings.wayBack.waitForOthers;
+  }
+
+  /** What fell silent as a whole with this evidence. */
+  #listen(trunk: TrunkId, evidence: Evidence, now: Instant): readonly Lost[] {
+    if (isSignOfLife(evidence)) {
+      const at = (evidence.type === 'attempt' ? evidence.heardAt : undefined) ?? now;
+      this.#silence.heard(trunk, at);
+      this.#hearAgain(at, now);
+      return [];
+    }
+    if (!isMiss(evidence)) {
+      return [];
+    }
+    const fallen = this.#silence.missed(trunk, now, this.#isDown).filter((fate) => fate.trunks.length > 1);
+    return this.#settings.correlation ? fallen.filter((fate) => this.#isTheirs(fate)).map(this.#lost) : [];
+  }
+
+  /** Silence of everybody ends with one voice: it was ours, and what was sent during it counts against nobody. */
+  #hearAgain(at: Instant, now: Instant): void {
+    if (this.#selfDoubtSince === undefined || at < this.#selfDoubtSince) {
+      return;
+    }
+    this.#selfDoubtSince = undefined;
+    this.ignoreSilence(now, ourSilenceEcho);
+    this.#silence.forget();
+    for (const entry of this.#trunks) {
+      entry.health = forgetMisses(entry.health);
     }
   }
 
-  #apply(
-    entries: readonly TrunkEntry[],
-    move: (health: TrunkHealth) => Observation,
-    now: Instant,
-  ): readonly HealthChange[] {
-    const changes = entries.flatMap((entry) => moveTrunk(entry, move, now));
-    changes.push(...this.#judgeCarriers(entries, now));
-    if (changes.length > 0) {
+  #isTheirs(fate: SharedFate): boolean {
+    return !this.#settings.selfDoubt || this.#silence.isWitnessed(fate.trunks, this.#isDown);
+  }
+
+  /** Whether somebody else was heard matters only near the end of a row. */
+  #around({ trunk, jitter, health }: TrunkEntry): Surroundings {
+    const isNear = health.ledgers.probe.missesAlone >= this.#settings.probes.missesToDown - 1;
+    return { jitter, isWitnessed: !isNear || !this.#settings.selfDoubt || this.#isWitnessed(trunk) };
+  }
+
+  #isWitnessed(trunk: TrunkId): boolean {
+    const silent = this.#network.trunks.get(trunk);
+    return silent === undefined || this.#silence.isWitnessed([silent], this.#isDown);
+  }
+
+  readonly #isDown = (trunk: TrunkId): boolean => {
+    const entries = this.#byTrunk.get(trunk) ?? [];
+    return entries.every(({ health }) => health.state === 'down');
+  };
+
+  readonly #lost = (fate: SharedFate): Lost => ({
+    entries: fate.trunks.flatMap(({ id }: Trunk) => this.#byTrunk.get(id) ?? []),
+    cause: `everything ${fate.isCarrier ? 'of' : 'on'} ${fate.name} fell silent together`,
+  });
+
+  /** What calls found behind two trunks of a carrier is found for all of them. */
+  #failTogether(entries: readonly TrunkEntry[], evidence: Evidence): readonly Lost[] {
+    if (evidence.type !== 'attempt' || !this.#settings.correlation) {
+      return [];
+    }
+    return entries.flatMap((entry) => {
+      const of = this.#carriers.find(({ trunks }) => trunks.includes(entry));
+      return of === undefined ? [] : failTogether(of, entry, evidence, this.#settings);
+    });
+  }
+
+  #cutOff(entries: readonly TrunkEntry[], cause: string, now: Instant): readonly HealthChange[] {
+    return entries.flatMap((entry) => {
+      const around = { isWitnessed: true, jitter: entry.jitter };
+      return moveTrunk(entry, cutOff(entry.health, cause, now, this.#settings, around), now);
+    });
+  }
+
+  #changed(changes: readonly HealthChange[], now: Instant): readonly HealthChange[] {
+    if (!this.#isBackNow && !this.#trunks.some(({ isNews }) => isNews)) {
+      return changes;
+    }
+    const before = this.#carriers.map(({ health }) => health.state);
+    const all = [...changes, ...this.#carriers.flatMap((entry) => moveCarrier(entry, now))];
+    // A carrier that is present again is judged once more the next time: a trunk of it may still be down.
+    this.#isBackNow = this.#carriers.some(({ health }, index) => health.state !== before[index]);
+    if (all.length > 0) {
       this.#view = undefined;
       this.#version += 1;
     }
-    return changes;
-  }
-
-  #judgeCarriers(touched: readonly TrunkEntry[], now: Instant): readonly HealthChange[] {
-    const concerned = this.#carriers.filter(({ trunks }) => trunks.some((entry) => touched.includes(entry)));
-    return concerned.flatMap((entry) => moveCarrier(entry, now, this.#settings));
+    return all;
   }
 }
 
-function groupBy<K, V>(values: readonly V[], keyOf: (value: V) => K): ReadonlyMap<K, readonly V[]> {
-  const groups = new Map<K, V[]>();
-  for (const value of values) {
-    const key = keyOf(value);
-    const group = groups.get(key);
-    if (group === undefined) {
-      groups.set(key, [value]);
-    } else {
-      group.push(value);
-    }
+/** What was sent just before we heard somebody again may still be missed. */
+const ourSilenceEcho = ms(700);
+
+/** Trunks that were lost together. */
+interface Lost {
+  readonly entries: readonly TrunkEntry[];
+  readonly cause: string;
+}
+
+function failTogether(
+  of: CarrierEntry,
+  { trunk, health }: TrunkEntry,
+  { outcome }: Evidence & { readonly type: 'attempt' },
+  settings: HealthSettings,
+): readonly Lost[] {
+  if (outcome.kind === 'answered' || outcome.kind === 'progressed') {
+    of.points = 0;
+    of.failing.clear();
+    return [];
   }
-  return groups;
-}
-
-function healthOf({ health }: TrunkEntry): TrunkHealth {
-  return health;
-}
-
-function trunkEntries(network: Network, start: (trunk: TrunkId, service: ServiceId) => TrunkHealth): TrunkEntry[] {
-  const entries = new Map<string, TrunkEntry>();
-  for (const { trunk, service } of network.routes) {
-    const carrier = network.trunks.get(trunk)?.carrier;
-    if (carrier !== undefined) {
-      entries.set(`${trunk} ${service}`, { trunk, carrier, service, health: start(trunk, service) });
-    }
+  const points =
+    outcome.kind === 'failed' && outcome.verdict.fault === 'carrier'
+      ? pointsForDown(health.ledgers, outcome.verdict, settings)
+      : 0;
+  if (points === 0) {
+    return [];
   }
-  return [...entries.values()];
+  of.points = Math.min(settings.points.carrier, of.points + points);
+  of.failing.add(trunk);
+  const isGone = of.points >= settings.points.carrier && of.failing.size > 1;
+  const cause = `calls failed behind ${of.failing.size} trunks of ${of.carrier}, and none got through`;
+  return isGone ? [{ entries: of.trunks, cause }] : [];
 }
 
-function carrierEntries(trunks: readonly TrunkEntry[], now: Instant): CarrierEntry[] {
-  const groups = groupBy(trunks, ({ carrier, service }) => `${carrier} ${service}`);
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    return first === undefined
-      ? []
-      : [{ carrier: first.carrier, service: first.service, trunks: group, health: presentCarrier(now) }];
-  });
+/** A datagram without a reply. */
+function isMiss(evidence: Evidence): boolean {
+  return (
+    (evidence.type === 'probe' && evidence.outcome.kind === 'silent') ||
+    (evidence.type === 'attempt' && (evidence.outcome.kind === 'missed' || failureOf(evidence)?.kind === 'silent'))
+  );
 }
 
-function moveTrunk(
-  entry: TrunkEntry,
-  move: (health: TrunkHealth) => Observation,
-  at: Instant,
-): readonly HealthChange[] {
-  const { trunk, service } = entry;
-  const from = entry.health.state;
-  const { health, change } = move(entry.health);
-  entry.health = health;
-  return change === undefined ? [] : [{ of: 'trunk', trunk, service, from, to: health.state, at, cause: change }];
-}
-
-function moveCarrier(entry: CarrierEntry, at: Instant, settings: HealthSettings): readonly HealthChange[] {
-  const { carrier, service } = entry;
-  const from = entry.health.state;
-  entry.health = judgeCarrier(entry.health, entry.trunks.map(healthOf), at, settings);
-  const { state: to, cause } = entry.health;
-  return from === to ? [] : [{ of: 'carrier', carrier, service, from, to, at, cause }];
-}
-
-function viewOf(trunks: readonly TrunkEntry[], carriers: readonly CarrierEntry[]): HealthView {
-  const trunkStates = new Map<string, TrunkState>();
-  for (const { trunk, service, health } of trunks) {
-    trunkStates.set(`${trunk} ${service}`, health.state);
+/** Something that was waited for did not come: our own ears may be the reason. */
+function isAbsence(evidence: Evidence): boolean {
+  if (isMiss(evidence)) {
+    return true;
   }
-  const carrierStates = new Map<string, CarrierState>();
-  for (const { carrier, service, health } of carriers) {
-    const worst = carrierStates.get(carrier) ?? 'present';
-    carrierStates.set(carrier, badness[health.state] > badness[worst] ? health.state : worst);
-    carrierStates.set(`${carrier} ${service}`, health.state);
+  return failureOf(evidence)?.kind === 'stalled';
+}
+
+/** A failure that counts. */
+function failureOf(evidence: Evidence): Verdict | undefined {
+  const failed =
+    evidence.type === 'attempt' && evidence.outcome.kind === 'failed' ? evidence.outcome.verdict : undefined;
+  return failed?.weight === 'none' ? undefined : failed;
+}
+
+/** Something came back from the trunk. */
+function isSignOfLife(evidence: Evidence): boolean {
+  if (evidence.type === 'probe') {
+    return evidence.outcome.kind !== 'silent';
   }
-  return {
-    trunk: (trunk, service) => trunkStates.get(`${trunk} ${service}`) ?? 'unproven',
-    carrier: (carrier, service) =>
-      carrierStates.get(service === undefined ? carrier : `${carrier} ${service}`) ?? 'present',
-  };
+  if (evidence.type !== 'attempt') {
+    return false;
+  }
+  const { outcome } = evidence;
+  return (
+    outcome.kind === 'answered' ||
+    outcome.kind === 'progressed' ||
+    (outcome.kind === 'failed' && (outcome.verdict.status !== undefined || outcome.verdict.kind === 'refused'))
+  );
 }

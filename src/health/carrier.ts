@@ -1,7 +1,6 @@
 import type { CarrierState } from '../domain/health.js';
 import type { Instant } from '../domain/time.js';
 import type { TrunkHealth } from './trunk.js';
-import type { HealthSettings } from './weights.js';
 
 /** The observed state of one carrier, as one service sees it. */
 export interface CarrierHealth {
@@ -16,58 +15,41 @@ export function presentCarrier(now: Instant): CarrierHealth {
 }
 
 /** Judges a carrier anew from its trunks for one service. Gives `before` itself when the state stays. */
-export function judgeCarrier(
-  before: CarrierHealth,
-  trunks: readonly TrunkHealth[],
-  now: Instant,
-  settings: HealthSettings,
-): CarrierHealth {
-  const { state, cause } = nextCarrier(before, trunks, settings);
+export function judgeCarrier(before: CarrierHealth, trunks: readonly TrunkHealth[], now: Instant): CarrierHealth {
+  const { state, cause } = nextCarrier(before, trunks);
   return state === before.state ? before : { state, cause, since: now };
 }
 
-function nextCarrier(
-  before: CarrierHealth,
-  trunks: readonly TrunkHealth[],
-  settings: HealthSettings,
-): Omit<CarrierHealth, 'since'> {
+/**
+ * `present <-> doubted -> absent -> returning -> present`: all its trunks down is absent. It returns while its trunks take
+ * canaries only, and is present when one of them takes a share of the calls and none is at its canaries any more.
+ */
+function nextCarrier(before: CarrierHealth, trunks: readonly TrunkHealth[]): Omit<CarrierHealth, 'since'> {
   if (trunks.length > 0 && trunks.every(({ state }) => state === 'down')) {
     return { state: 'absent', cause: `all its trunks are down: ${causes(trunks)}` };
   }
-  if (silentTogether(trunks, settings)) {
-    return { state: 'absent', cause: 'calls found silence on two of its trunks' };
-  }
-  if (wasAway(before) && !trunks.some(({ state }) => state === 'up')) {
+  if (before.state === 'absent') {
     return { state: 'returning', cause: 'a trunk may be tried again' };
   }
-  return trunks.some(isInTrouble)
-    ? { state: 'doubted', cause: causes(trunks.filter(isInTrouble)) }
+  if (before.state === 'returning') {
+    return trunks.some(isCarrying) && !trunks.some(isProving)
+      ? { state: 'present', cause: 'it carries calls again' }
+      : before;
+  }
+  const troubled = trunks.filter((trunk) => !isCarrying(trunk));
+  return troubled.length > 0
+    ? { state: 'doubted', cause: causes(troubled) }
     : { state: 'present', cause: 'its trunks work' };
 }
 
-function wasAway(before: CarrierHealth): boolean {
-  return before.state === 'absent' || before.state === 'returning';
+function isProving(trunk: TrunkHealth): boolean {
+  return trunk.state === 'recovering' && trunk.step === 0;
 }
 
-function isInTrouble({ state }: TrunkHealth): boolean {
-  return state === 'down' || state === 'recovering';
+function isCarrying(trunk: TrunkHealth): boolean {
+  return trunk.state !== 'down' && !isProving(trunk);
 }
 
 function causes(trunks: readonly TrunkHealth[]): string {
   return [...new Set(trunks.map(({ cause }) => cause))].join('; ');
-}
-
-/** Two trunks on which the last call found nobody, at about the same time, and neither has answered since. */
-function silentTogether(trunks: readonly TrunkHealth[], settings: HealthSettings): boolean {
-  const times = trunks
-    .filter((trunk) => trunk.state === 'suspect' || trunk.state === 'down')
-    .map(silentSince)
-    .filter((at) => at !== undefined)
-    .toSorted((a, b) => a - b);
-  return times.some((at, index) => at - (times[index - 1] ?? -Infinity) <= settings.silentTogether);
-}
-
-function silentSince({ ledgers: { calls } }: TrunkHealth): Instant | undefined {
-  const { last, points } = calls;
-  return last !== undefined && points > 0 && (last.kind === 'silent' || last.kind === 'refused') ? last.at : undefined;
 }

@@ -1,12 +1,10 @@
 import type { Evidence } from '../domain/health.js';
-import { countsForDown, type Ledgers } from './ledgers.js';
+import type { FoundBy } from '../domain/saved-health.js';
+import { type Ledgers, pointsForDown } from './ledgers.js';
 import type { HealthSettings } from './weights.js';
 
-/** What kind of evidence found the trouble. It decides what can clear it. */
-export type FoundBy = 'probe' | 'call' | 'line';
-
-/** What sets the machine in motion: a piece of evidence, or time alone. */
-export type Input = Evidence | { readonly type: 'tick' };
+/** What sets the machine in motion: evidence, time alone, or that all of what the trunk shares was judged gone. */
+export type Input = Evidence | { readonly type: 'tick' } | { readonly type: 'cut'; readonly cause: string };
 
 /** Trouble, and which kind of evidence found it. */
 export interface Finding {
@@ -14,33 +12,56 @@ export interface Finding {
   readonly cause: string;
 }
 
-/** Why a trunk in service must go down, if it must. */
-export function reasonForDown(ledgers: Ledgers, input: Input, settings: HealthSettings): Finding | undefined {
+/**
+ * Why a trunk in service must go down, if it must.
+ *
+ * @param isWitnessed whether silence is the trunk's own: somebody else was heard meanwhile.
+ */
+export function reasonForDown(
+  ledgers: Ledgers,
+  input: Input,
+  settings: HealthSettings,
+  isWitnessed: boolean,
+): Finding | undefined {
   const { probe, calls, line } = ledgers;
+  if (input.type === 'cut') {
+    return { by: 'carrier', cause: input.cause };
+  }
   if (line.state === 'down') {
     return { by: 'line', cause: `line down: ${line.cause}` };
   }
   if (calls.downPoints + calls.mute >= settings.points.down) {
-    return { by: 'call', cause: `${callCause(ledgers)}, ${calls.failures} calls in a row` };
+    return { by: 'call', cause: `${callCause(ledgers)}, ${Math.max(1, calls.failures)} calls in a row` };
   }
-  if (isUnreachable(input) && probe.misses > 0) {
+  if (isRefused(input) && probe.missesAlone > 0 && probe.refused) {
     return { by: 'call', cause: `${callCause(ledgers)}, and probes fail too` };
   }
   if (probe.missesAlone > 0 && probe.refused) {
     return { by: 'probe', cause: 'probe refused' };
   }
-  return probe.missesAlone >= settings.probes.missesToDown
-    ? { by: 'probe', cause: `${probe.missesAlone} probes in a row without answer` }
-    : undefined;
+  return probe.missesAlone >= settings.probes.missesToDown && isWitnessed ? silence(ledgers) : undefined;
+}
+
+function silence({ probe: { missesAlone, callMisses } }: Ledgers): Finding {
+  return callMisses > 0
+    ? { by: 'call', cause: `nothing came back ${missesAlone} times in a row, to calls and probes` }
+    : { by: 'probe', cause: `${missesAlone} probes in a row without answer` };
 }
 
 /** Why a trunk in service is in doubt, if it is. */
 export function reasonForDoubt(ledgers: Ledgers, settings: HealthSettings): Finding | undefined {
-  if (ledgers.calls.points + ledgers.calls.mute >= settings.points.suspect) {
+  const { calls, probe } = ledgers;
+  if (calls.points + calls.mute >= settings.points.suspect) {
     return { by: 'call', cause: callCause(ledgers) };
   }
-  return ledgers.probe.missesAlone >= settings.probes.missesToSuspect
-    ? { by: 'probe', cause: 'probe without answer' }
+  if (calls.rates.half.isBad) {
+    return { by: 'call', cause: `about half of its calls fail, lately: ${callCause(ledgers)}` };
+  }
+  if (calls.rates.cuts.isBad) {
+    return { by: 'call', cause: `its calls are cut off, lately: ${callCause(ledgers)}` };
+  }
+  return probe.missesAlone >= settings.probes.missesToSuspect
+    ? { by: 'probe', cause: `nothing came back ${probe.missesAlone} times in a row` }
     : undefined;
 }
 
@@ -48,18 +69,16 @@ function callCause(ledgers: Ledgers): string {
   return ledgers.calls.last?.reason ?? 'call failed';
 }
 
-/** A call that found nobody there at all. */
-function isUnreachable(input: Input): boolean {
-  if (input.type !== 'attempt' || input.outcome.kind !== 'failed') {
-    return false;
-  }
-  const { kind, weight } = input.outcome.verdict;
-  return weight === 'strong' && (kind === 'silent' || kind === 'refused');
+function isRefused(input: Input): boolean {
+  return input.type === 'attempt' && input.outcome.kind === 'failed' && input.outcome.verdict.kind === 'refused';
 }
 
-/** Why a returning trunk must go down again, if it must. */
+/** Why a trunk that takes canaries must go down again, if it must. */
 export function reasonToFallBack(ledgers: Ledgers, input: Input, settings: HealthSettings): Finding | undefined {
-  if (condemns(input, settings)) {
+  if (input.type === 'cut') {
+    return { by: 'carrier', cause: input.cause };
+  }
+  if (condemns(ledgers, input, settings)) {
     return { by: 'call', cause: `canary failed: ${callCause(ledgers)}` };
   }
   const { line, probe } = ledgers;
@@ -80,9 +99,16 @@ export function countsAgainst(input: Input, settings: HealthSettings): boolean {
 }
 
 /** Evidence that ends a return: a failure of a kind and weight that may take a trunk down. */
-export function condemns(input: Input, settings: HealthSettings): boolean {
-  if (input.type === 'attempt' && input.outcome.kind === 'failed') {
-    return countsForDown(input.outcome.verdict, settings);
+export function condemns(ledgers: Ledgers, input: Input, settings: HealthSettings): boolean {
+  if (input.type === 'attempt') {
+    const { outcome } = input;
+    const isSilent =
+      outcome.kind === 'failed' && outcome.verdict.kind === 'silent' && outcome.verdict.weight !== 'none';
+    return (
+      isSilent ||
+      outcome.kind === 'cut' ||
+      (outcome.kind === 'failed' && pointsForDown(ledgers, outcome.verdict, settings) > 0)
+    );
   }
   return (input.type === 'drill' && !input.reachedFarEnd) || (input.type === 'media' && input.outcome === 'mute');
 }
@@ -111,8 +137,8 @@ export function goodCause(input: Input): string {
     case 'probe':
       return 'probe answered';
     case 'line':
-    case 'drought':
     case 'tick':
+    case 'cut':
       return 'nothing against it';
   }
 }

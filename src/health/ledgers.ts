@@ -1,15 +1,18 @@
-import type { AttemptOutcome, Evidence, ProbeOutcome } from '../domain/health.js';
-import type { Instant } from '../domain/time.js';
+import type { Evidence, ProbeOutcome } from '../domain/health.js';
+import { type Instant, type Milliseconds, ms } from '../domain/time.js';
 import type { FailureKind, Verdict } from '../domain/verdict.js';
-import { learnRoundTrip, type RoundTrip } from './round-trip.js';
+import { addOutcome, noFailures, type RateScore } from './rates.js';
+import { answerDue, learnRoundTrip, type RoundTrip } from './round-trip.js';
 import type { HealthSettings } from './weights.js';
 
 /** What the probes of a trunk found. Probes write it; a call only lifts the judgement that misses lead to. */
 export interface ProbeLedger {
   /** Probes in a row that got no answer. */
   readonly misses: number;
-  /** The same, counted since the last good call: what the trunk is judged by. */
+  /** Datagrams in a row without a reply, those of calls included: what the trunk is judged by. */
   readonly missesAlone: number;
+  /** How many of them were those of calls. */
+  readonly callMisses: number;
   /** Answered probes in a row. */
   readonly good: number;
   /** Whether the last probe was refused. */
@@ -35,6 +38,8 @@ export interface CallLedger {
   readonly downPoints: number;
   /** Answered calls without media, by weight. Only heard media clears it. */
   readonly mute: number;
+  /** How often calls fail, by each of the sequential tests. */
+  readonly rates: { readonly half: RateScore; readonly tenth: RateScore; readonly cuts: RateScore };
   /** Failed calls in a row that count. */
   readonly failures: number;
   readonly last: CallFailure | undefined;
@@ -61,32 +66,39 @@ export const emptyLedgers: Ledgers = {
   probe: {
     misses: 0,
     missesAlone: 0,
+    callMisses: 0,
     good: 0,
     refused: false,
     lastAt: undefined,
     doubtSince: undefined,
     roundTrip: undefined,
   },
-  calls: { points: 0, downPoints: 0, mute: 0, failures: 0, last: undefined, lastGoodAt: undefined },
+  calls: {
+    points: 0,
+    downPoints: 0,
+    mute: 0,
+    failures: 0,
+    rates: { half: noFailures, tenth: noFailures, cuts: noFailures },
+    last: undefined,
+    lastGoodAt: undefined,
+  },
   line: { state: 'unknown', cause: '' },
   proven: false,
 };
 
-/** Writes one piece of evidence into the ledger where it belongs. Drought is about ingresses: no trunk's ledger. */
+/** Writes one piece of evidence into the ledger where it belongs.  */
 export function write(ledgers: Ledgers, evidence: Evidence, now: Instant, settings: HealthSettings): Ledgers {
   switch (evidence.type) {
     case 'probe':
       return writeProbe(ledgers, evidence.outcome, now, settings);
     case 'attempt':
-      return writeAttempt(ledgers, evidence.outcome, now, settings);
+      return writeAttempt(ledgers, evidence, now, settings);
     case 'line':
       return { ...ledgers, line: { state: evidence.state, cause: evidence.cause } };
     case 'drill':
       return evidence.reachedFarEnd ? reached(ledgers, now) : failedDrill(ledgers, evidence.cause, now, settings);
     case 'media':
       return writeMedia(ledgers, evidence.outcome, now, settings);
-    case 'drought':
-      return ledgers;
   }
 }
 
@@ -101,14 +113,21 @@ function writeProbe(ledgers: Ledgers, outcome: ProbeOutcome, now: Instant, setti
     probe: {
       misses: 0,
       missesAlone: 0,
+      callMisses: 0,
       good,
       refused: false,
       lastAt: now,
       doubtSince: undefined,
-      roundTrip: learnRoundTrip(probe.roundTrip, outcome.roundTrip),
+      roundTrip: learnLate(probe, outcome.roundTrip),
     },
     proven: ledgers.proven || good >= settings.probes.goodInARow,
   };
+}
+
+/** Misses that an answer ends were too strict: the path was there, and slow. One may have been lost. */
+function learnLate({ roundTrip, misses }: ProbeLedger, measured: Milliseconds): RoundTrip {
+  const learned = learnRoundTrip(roundTrip, measured);
+  return misses > 1 ? learnRoundTrip(learned, ms(1.5 * answerDue(roundTrip))) : learned;
 }
 
 function missed(probe: ProbeLedger, refused: boolean, now: Instant): ProbeLedger {
@@ -123,26 +142,76 @@ function missed(probe: ProbeLedger, refused: boolean, now: Instant): ProbeLedger
   };
 }
 
-function writeAttempt(ledgers: Ledgers, outcome: AttemptOutcome, now: Instant, settings: HealthSettings): Ledgers {
+type AttemptEvidence = Evidence & { readonly type: 'attempt' };
+
+function writeAttempt(ledgers: Ledgers, evidence: AttemptEvidence, now: Instant, settings: HealthSettings): Ledgers {
+  const { outcome } = evidence;
   switch (outcome.kind) {
     case 'answered':
-      return reached(ledgers, now);
+      return kept(rated(reached(ledgers, evidence.heardAt ?? now), false, settings), settings);
     case 'progressed':
       return progressed(ledgers, now, settings);
     case 'unheard':
       return { ...ledgers, probe: { ...ledgers.probe, doubtSince: ledgers.probe.doubtSince ?? now } };
+    case 'missed':
+      return { ...ledgers, probe: missedByCall(ledgers.probe, now) };
     case 'failed':
-      return failed(ledgers, outcome.verdict, now, settings);
+      return failed(ledgers, outcome.verdict, isOutweighed(ledgers, evidence), now, settings);
+    case 'cut':
+      return cut(ledgers, outcome.reason, now, settings);
   }
 }
 
+function missedByCall(probe: ProbeLedger, now: Instant): ProbeLedger {
+  const { missesAlone, callMisses, doubtSince } = probe;
+  return { ...probe, missesAlone: missesAlone + 1, callMisses: callMisses + 1, doubtSince: doubtSince ?? now };
+}
+
+/** A call was heard on the trunk after this one had left: it works, and one message got lost. */
+export function isOutweighed({ calls }: Ledgers, { outcome, startedAt }: AttemptEvidence): boolean {
+  const isAbsence =
+    outcome.kind === 'failed' && (outcome.verdict.kind === 'silent' || outcome.verdict.kind === 'stalled');
+  return isAbsence && startedAt !== undefined && calls.lastGoodAt !== undefined && calls.lastGoodAt > startedAt;
+}
+
+function counted(
+  calls: CallLedger,
+  test: keyof CallLedger['rates'],
+  isFailure: boolean,
+  settings: HealthSettings,
+): CallLedger {
+  const score = addOutcome(calls.rates[test], isFailure, settings.rates[test]);
+  return { ...calls, rates: { ...calls.rates, [test]: score } };
+}
+
+/** Every call that was answered or failed counts in both tests of its rate. */
+function rated(ledgers: Ledgers, isFailure: boolean, settings: HealthSettings): Ledgers {
+  const half = counted(ledgers.calls, 'half', isFailure, settings);
+  return { ...ledgers, calls: counted(half, 'tenth', isFailure, settings) };
+}
+
+/** An answer that stands counts for the path. */
+function kept(ledgers: Ledgers, settings: HealthSettings): Ledgers {
+  return { ...ledgers, calls: counted(ledgers.calls, 'cuts', false, settings) };
+}
+
+function cut(ledgers: Ledgers, reason: string, now: Instant, settings: HealthSettings): Ledgers {
+  const last: CallFailure = { at: now, kind: 'rejected', reason };
+  return { ...ledgers, calls: { ...counted(ledgers.calls, 'cuts', true, settings), last } };
+}
+
 /** A call or a drill that reached the far end clears what calls found, but not what media found. */
-function reached(ledgers: Ledgers, now: Instant): Ledgers {
+function reached(ledgers: Ledgers, heardAt: Instant): Ledgers {
   const { probe, calls } = ledgers;
+  const lastGoodAt = calls.lastGoodAt !== undefined && calls.lastGoodAt > heardAt ? calls.lastGoodAt : heardAt;
+  // What failed after the answer was heard is not outweighed by it.
+  const isNewest = calls.last === undefined || calls.last.at <= heardAt;
+  const clear = isNewest ? { points: 0, downPoints: 0, failures: 0 } : {};
+  const isHeard = probe.doubtSince === undefined || probe.doubtSince <= heardAt;
   return {
     ...ledgers,
-    probe: { ...probe, missesAlone: 0 },
-    calls: { ...calls, points: 0, downPoints: 0, failures: 0, lastGoodAt: now },
+    probe: isHeard ? { ...probe, missesAlone: 0, callMisses: 0 } : probe,
+    calls: { ...calls, ...clear, lastGoodAt },
     proven: true,
   };
 }
@@ -154,35 +223,54 @@ function progressed(ledgers: Ledgers, now: Instant, settings: HealthSettings): L
   const downPoints = Math.max(0, calls.downPoints - back);
   return {
     ...ledgers,
-    probe: { ...probe, missesAlone: 0 },
+    probe: { ...probe, missesAlone: 0, callMisses: 0 },
     calls: { ...calls, points, downPoints, lastGoodAt: now },
     proven: true,
   };
 }
 
-function failed(ledgers: Ledgers, verdict: Verdict, now: Instant, settings: HealthSettings): Ledgers {
+function failed(
+  before: Ledgers,
+  verdict: Verdict,
+  outweighed: boolean,
+  now: Instant,
+  settings: HealthSettings,
+): Ledgers {
+  // Whatever a trunk answers, it is there.
+  const heard = { ...before.probe, missesAlone: 0, callMisses: 0 };
+  const ledgers = verdict.status === undefined ? before : { ...before, probe: heard };
   const points = settings.calls[verdict.kind].points[verdict.weight];
   if (points === 0) {
     return ledgers;
   }
+  const rates = rated(ledgers, true, settings);
+  // The resend got no reply either.
+  const counted = verdict.kind === 'silent' ? { ...rates, probe: missedByCall(rates.probe, now) } : rates;
   const last = { at: now, kind: verdict.kind, reason: verdict.reason };
-  return addFailure(ledgers, points, countsForDown(verdict, settings), last, settings);
+  return outweighed
+    ? { ...counted, calls: { ...counted.calls, last } }
+    : addFailure(counted, points, pointsForDown(ledgers, verdict, settings), last, settings);
 }
 
-/** Whether failures such as this one may take a trunk down. Weak ones never do, but those about the number. */
-export function countsForDown(verdict: Verdict, settings: HealthSettings): boolean {
-  const { points, takesDown } = settings.calls[verdict.kind];
-  return takesDown && (verdict.weight !== 'weak' || verdict.kind === 'number') && points[verdict.weight] > 0;
+/**
+ * What a failure such as this one adds to what takes a trunk down. Weak ones add nothing, but those about the number;
+ * silent calls only where no probe can tell a dead trunk from a lost packet.
+ */
+export function pointsForDown({ probe }: Ledgers, { kind, weight }: Verdict, settings: HealthSettings): number {
+  const { points, down } = settings.calls[kind];
+  const isProbed = kind === 'silent' && probe.lastAt !== undefined;
+  return isProbed || (weight === 'weak' && kind !== 'number') ? 0 : points[weight] * down;
 }
 
 function failedDrill(ledgers: Ledgers, reason: string, now: Instant, settings: HealthSettings): Ledgers {
-  return addFailure(ledgers, settings.points.failedDrill, true, { at: now, kind: 'rejected', reason }, settings);
+  const { failedDrill } = settings.points;
+  return addFailure(ledgers, failedDrill, failedDrill, { at: now, kind: 'rejected', reason }, settings);
 }
 
 function addFailure(
   ledgers: Ledgers,
   points: number,
-  takesDown: boolean,
+  downPoints: number,
   last: CallFailure,
   settings: HealthSettings,
 ): Ledgers {
@@ -194,7 +282,7 @@ function addFailure(
     calls: {
       ...calls,
       points: Math.min(most, calls.points + points),
-      downPoints: Math.min(most, calls.downPoints + (takesDown ? points : 0)),
+      downPoints: Math.min(most, calls.downPoints + downPoints),
       failures: calls.failures + 1,
       last,
     },

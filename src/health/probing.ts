@@ -1,7 +1,7 @@
 import type { Trunk } from '../domain/network.js';
 import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
 import type { CallLedger, Ledgers, ProbeLedger } from './ledgers.js';
-import { lateAfter } from './round-trip.js';
+import { answerDue } from './round-trip.js';
 
 /** The figures of probing, and why. */
 const probingSettings = {
@@ -14,17 +14,20 @@ const probingSettings = {
   /** A trunk that carried a good call within this time is probed less: traffic is the better probe. */
   recentCall: ms(5_000),
   /** ... but at least this often. */
-  longestInterval: ms(5_000),
+  longestInterval: ms(2_000),
   /** How far the interval is spread, as a share of it, so that trunks do not probe in step. */
   spread: 0.1,
-  /** A miss with nothing learned yet. The first resend comes at 500 ms, so no later. */
-  coldTimeout: ms(500),
-  /** Not the 150 ms of a quiet network: a pause of our own process must not look like a dead trunk. */
-  shortestTimeout: ms(500),
-  longestTimeout: ms(1_500),
-  /** A learned time is used after this many answers. */
-  samplesToTrust: 5,
 } as const;
+
+/** Why a trunk may have to be probed sooner than usual. */
+export interface ProbeNeed {
+  /** Those of all its services. */
+  readonly ledgers: readonly Ledgers[];
+  /** Since when another trunk of its carrier is in doubt: it is probed as quickly. */
+  readonly quickSince: Instant | undefined;
+  /** Since when any trunk is in doubt: one probe says whether it is that trunk, or we. */
+  readonly onceSince: Instant | undefined;
+}
 
 /** What the scheduler remembers about a trunk. */
 export interface ProbeSchedule {
@@ -41,12 +44,12 @@ export const freshSchedule: ProbeSchedule = { sent: 0, lastSent: undefined, quic
 
 /**
  * When the next probe of a trunk is due; it may be in the past. Undefined when its profile allows none
- * (`probeInterval` 0). `ledgers` are those of all its services; `jitter` is in [0, 1) and stays the same for a trunk.
+ * (`probeInterval` 0). `jitter` is in [0, 1) and stays the same for a trunk.
  */
 export function nextProbe(
   trunk: Trunk,
   schedule: ProbeSchedule,
-  ledgers: readonly Ledgers[],
+  need: ProbeNeed,
   now: Instant,
   jitter: number,
 ): Instant | undefined {
@@ -57,17 +60,20 @@ export function nextProbe(
   if (schedule.lastSent === undefined) {
     return now;
   }
-  if (quickProbesLeft(trunk, schedule, ledgers) > 0) {
+  if (quickProbesLeft(trunk, schedule, need) > 0) {
     return after(schedule.lastSent, quickSpacing(trunk));
   }
+  if (need.onceSince !== undefined && schedule.lastSent < need.onceSince) {
+    return now;
+  }
   // The first probe goes at once. The second waits up to twice the interval: from then on the trunks are out of step.
-  const wait = schedule.sent === 1 ? ms(usual * (1 + jitter)) : idleWait(usual, ledgers, now, jitter);
+  const wait = schedule.sent === 1 ? ms(usual * (1 + jitter)) : idleWait(usual, need.ledgers, now, jitter);
   return after(schedule.lastSent, wait);
 }
 
 /** Notes that a probe was sent. */
-export function probeSent(schedule: ProbeSchedule, ledgers: readonly Ledgers[], now: Instant): ProbeSchedule {
-  const doubt = doubtSince(ledgers);
+export function probeSent(schedule: ProbeSchedule, need: ProbeNeed, now: Instant): ProbeSchedule {
+  const doubt = doubtSince(need);
   const sent = schedule.sent + 1;
   if (doubt === undefined) {
     return { sent, lastSent: now, quickFor: undefined, quickSent: 0 };
@@ -77,15 +83,11 @@ export function probeSent(schedule: ProbeSchedule, ledgers: readonly Ledgers[], 
 
 /** How long to wait for the answer to a probe before it counts as a miss. */
 export function probeTimeout({ roundTrip }: ProbeLedger): Milliseconds {
-  const { coldTimeout, shortestTimeout, longestTimeout, samplesToTrust } = probingSettings;
-  if (roundTrip === undefined || roundTrip.samples < samplesToTrust) {
-    return coldTimeout;
-  }
-  return ms(Math.min(longestTimeout, Math.max(shortestTimeout, lateAfter(roundTrip))));
+  return answerDue(roundTrip);
 }
 
-function quickProbesLeft({ quickProbes }: Trunk, schedule: ProbeSchedule, ledgers: readonly Ledgers[]): number {
-  const doubt = doubtSince(ledgers);
+function quickProbesLeft({ quickProbes }: Trunk, schedule: ProbeSchedule, need: ProbeNeed): number {
+  const doubt = doubtSince(need);
   if (doubt === undefined) {
     return 0;
   }
@@ -112,8 +114,8 @@ function carriedRecently({ lastGoodAt }: CallLedger, now: Instant, recent: Milli
   return lastGoodAt !== undefined && between(lastGoodAt, now) < recent;
 }
 
-/** The oldest doubt that no answered probe has ended. */
-function doubtSince(ledgers: readonly Ledgers[]): Instant | undefined {
-  const doubts = ledgers.map(({ probe }) => probe.doubtSince).filter((at) => at !== undefined);
+/** The oldest doubt that no answered probe has ended: its own, or its carrier's. */
+function doubtSince({ ledgers, quickSince }: ProbeNeed): Instant | undefined {
+  const doubts = [quickSince, ...ledgers.map(({ probe }) => probe.doubtSince)].filter((at) => at !== undefined);
   return doubts.toSorted((a, b) => a - b)[0];
 }

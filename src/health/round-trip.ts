@@ -24,3 +24,18 @@ export function learnRoundTrip(known: RoundTrip | undefined, measured: Milliseco
 export function lateAfter(roundTrip: RoundTrip): Milliseconds {
   return ms(roundTrip.smoothed + 4 * roundTrip.deviation);
 }
+
+/** A miss with nothing learned yet. The first resend comes at 500 ms, so no later. */
+const coldDue = ms(500);
+/** A pause of our own process is told from a dead trunk by other means. */
+const shortestDue = ms(150);
+const longestDue = ms(1_500);
+/** A learned time is used after this many answers. */
+const samplesToTrust = 3;
+
+/** When the answer to a datagram is due; after that it counts as a miss. */
+export function answerDue(roundTrip: RoundTrip | undefined): Milliseconds {
+  return roundTrip === undefined || roundTrip.samples < samplesToTrust
+    ? coldDue
+    : ms(Math.min(longestDue, Math.max(shortestDue, lateAfter(roundTrip))));
+}

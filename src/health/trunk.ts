@@ -1,10 +1,10 @@
 import type { Evidence } from '../domain/health.js';
+import type { FoundBy } from '../domain/saved-health.js';
 import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
 import {
   condemns,
   countsAgainst,
   type Finding,
-  type FoundBy,
   goodCause,
   type Input,
   isOutcome,
@@ -56,10 +56,14 @@ interface Down extends Common {
   readonly holdDownUntil: Instant;
 }
 
-/** On the way back: takes one call at a time, as a canary. */
+/** On the way back: takes one call at a time, as a canary, then a share of the calls. */
 interface Recovering extends Common {
   readonly state: 'recovering';
   readonly by: FoundBy;
+  /** 0 while it takes canaries; then the place of its share in the row of shares, from 1. */
+  readonly step: number;
+  /** Good calls in a row in this step. */
+  readonly good: number;
   readonly trialFrom: Instant;
   readonly canarySince: Instant | undefined;
 }
@@ -73,6 +77,16 @@ export interface Observation {
   readonly change?: string;
 }
 
+/** What is true around a trunk when something happens to it. */
+export interface Surroundings {
+  /** Whether silence is the trunk's own: somebody else was heard meanwhile. */
+  readonly isWitnessed: boolean;
+  /** In [0, 1), the same for a trunk always: stretches its hold-downs. */
+  readonly jitter: number;
+}
+
+const alone: Surroundings = { isWitnessed: true, jitter: 0 };
+
 /** The state of a trunk of which nothing is known. */
 export function unproven(now: Instant): TrunkHealth {
   return {
@@ -85,26 +99,71 @@ export function unproven(now: Instant): TrunkHealth {
 }
 
 /** Takes one piece of evidence. */
-export function observe(health: TrunkHealth, evidence: Evidence, now: Instant, settings: HealthSettings): Observation {
-  return transition(health, evidence, now, settings);
+export function observe(
+  health: TrunkHealth,
+  evidence: Evidence,
+  now: Instant,
+  settings: HealthSettings,
+  around: Surroundings = alone,
+): Observation {
+  return transition(health, evidence, { now, settings, ...around });
+}
+
+/** Takes the trunk out, since everything that it shares something with was judged gone. */
+export function cutOff(
+  health: TrunkHealth,
+  cause: string,
+  now: Instant,
+  settings: HealthSettings,
+  around: Surroundings = alone,
+): Observation {
+  return health.state === 'down'
+    ? { health }
+    : transition(health, { type: 'cut', cause }, { now, settings, ...around });
+}
+
+/** Forgets datagrams that got no reply: the silence was our own. */
+export function forgetMisses(health: TrunkHealth): TrunkHealth {
+  const { probe } = health.ledgers;
+  const heard = { ...probe, misses: 0, missesAlone: 0, callMisses: 0, doubtSince: undefined };
+  return { ...health, ledgers: { ...health.ledgers, probe: heard } };
 }
 
 /** Lets time pass: a hold-down may be over. */
-export function tick(health: TrunkHealth, now: Instant, settings: HealthSettings): Observation {
-  return transition(health, { type: 'tick' }, now, settings);
+export function tick(
+  health: TrunkHealth,
+  now: Instant,
+  settings: HealthSettings,
+  around: Surroundings = alone,
+): Observation {
+  return transition(health, { type: 'tick' }, { now, settings, ...around });
 }
 
 /** Whether one call may be sent over this trunk first, as proof. */
 export function admitsCanary(health: TrunkHealth, now: Instant, settings: HealthSettings): boolean {
   switch (health.state) {
     case 'recovering':
-      return mayTry(health, now, settings);
+      return health.step === 0 && mayTry(health, now, settings);
     case 'suspect':
       return health.by === 'call' && mayTry(health, now, settings);
     case 'unproven':
     case 'up':
     case 'down':
       return false;
+  }
+}
+
+/** The share of the calls that a trunk takes on its way back: 0 while it takes canaries only, 1 in service. */
+export function shareOf(health: TrunkHealth, settings: HealthSettings): number {
+  switch (health.state) {
+    case 'recovering':
+      return health.step === 0 ? 0 : (settings.wayBack.shares[health.step - 1] ?? 1);
+    case 'down':
+      return 0;
+    case 'unproven':
+    case 'up':
+    case 'suspect':
+      return 1;
   }
 }
 
@@ -124,89 +183,95 @@ function mayTry(health: Suspect | Recovering, now: Instant, settings: HealthSett
   return now >= trialFrom && ledgers.probe.misses === 0 && !isOut;
 }
 
-function transition(before: TrunkHealth, input: Input, now: Instant, settings: HealthSettings): Observation {
-  const ledgers = input.type === 'tick' ? before.ledgers : write(before.ledgers, input, now, settings);
-  const health = step({ ...before, ledgers }, input, now, settings);
+/** The moment of an event, and what it is judged by. */
+interface Moment extends Surroundings {
+  readonly now: Instant;
+  readonly settings: HealthSettings;
+}
+
+function transition(before: TrunkHealth, input: Input, moment: Moment): Observation {
+  const { now, settings } = moment;
+  const isEvidence = input.type !== 'tick' && input.type !== 'cut';
+  const ledgers = isEvidence ? write(before.ledgers, input, now, settings) : before.ledgers;
+  const health = step({ ...before, ledgers }, input, moment);
   return health.state === before.state ? { health } : { health, change: health.cause };
 }
 
-function step(health: TrunkHealth, input: Input, now: Instant, settings: HealthSettings): TrunkHealth {
+function step(health: TrunkHealth, input: Input, moment: Moment): TrunkHealth {
   switch (health.state) {
     case 'unproven':
     case 'up':
     case 'suspect':
-      return inService(health, input, now, settings);
+      return inService(health, input, moment);
     case 'down':
-      return whileDown(health, input, now, settings);
+      return whileDown(health, input, moment);
     case 'recovering':
-      return whileRecovering(health, input, now, settings);
+      return whileRecovering(health, input, moment);
   }
 }
 
 /** In service the state follows from the ledgers alone. */
-function inService(health: Unproven | Up | Suspect, input: Input, now: Instant, settings: HealthSettings): TrunkHealth {
-  const fatal = reasonForDown(health.ledgers, input, settings);
+function inService(health: Unproven | Up | Suspect, input: Input, moment: Moment): TrunkHealth {
+  const { settings } = moment;
+  const fatal = reasonForDown(health.ledgers, input, settings, moment.isWitnessed);
   if (fatal !== undefined) {
-    return goDown(health, fatal, now, settings);
+    return goDown(health, fatal, input, moment);
   }
   const doubt = reasonForDoubt(health.ledgers, settings);
   if (doubt !== undefined) {
-    return beSuspect(health, doubt, input, now, settings);
+    return beSuspect(health, doubt, input, moment);
   }
   const state = health.ledgers.proven ? 'up' : 'unproven';
   return health.state === state
     ? health
-    : { ...common(health), ...returned(health, now), state, cause: goodCause(input) };
+    : { ...common(health), ...returned(health, moment.now), state, cause: goodCause(input) };
 }
 
-function beSuspect(
-  health: Unproven | Up | Suspect,
-  doubt: Finding,
-  input: Input,
-  now: Instant,
-  settings: HealthSettings,
-): Suspect {
+function beSuspect(health: Unproven | Up | Suspect, doubt: Finding, input: Input, moment: Moment): Suspect {
+  const first = ms(Math.max(moment.settings.holdDown.first, askedWait(input, moment.settings)));
+  const trialFrom = after(moment.now, first);
   if (health.state !== 'suspect') {
-    const trialFrom = after(now, settings.holdDown.first);
-    return { ...common(health), ...doubt, state: 'suspect', since: now, trialFrom, canarySince: undefined };
+    return { ...common(health), ...doubt, state: 'suspect', since: moment.now, trialFrom, canarySince: undefined };
   }
   const isNew = health.by !== 'call' && doubt.by === 'call';
-  const trialFrom = isNew ? after(now, settings.holdDown.first) : health.trialFrom;
-  return afterTrial({ ...health, ...doubt, trialFrom }, input, now, settings);
+  return afterTrial({ ...health, ...doubt, ...(isNew ? { trialFrom } : {}) }, input, moment);
+}
+
+/** How long the trunk itself asked not to be tried (Retry-After), within bounds. */
+function askedWait(input: Input, { holdDown }: HealthSettings): Milliseconds {
+  const isFailure = input.type === 'attempt' && input.outcome.kind === 'failed';
+  return ms(Math.min(holdDown.longest, (isFailure ? input.outcome.verdict.retryAfter : undefined) ?? 0));
 }
 
 /** Ends the canary that is out, if this is its outcome. One that failed without taking the trunk down waits longer. */
-function afterTrial<T extends Suspect | Recovering>(
-  health: T,
-  input: Input,
-  now: Instant,
-  settings: HealthSettings,
-): T {
+function afterTrial<T extends Suspect | Recovering>(health: T, input: Input, moment: Moment): T {
   if (health.canarySince === undefined || !isOutcome(input)) {
     return health;
   }
-  if (!countsAgainst(input, settings)) {
+  if (!countsAgainst(input, moment.settings)) {
     return { ...health, canarySince: undefined };
   }
-  const holdDown = nextHoldDown(health.wait, now, settings);
+  const holdDown = nextHoldDown(health.wait, moment);
   const wait: WaitMemory = { holdDown, returnedAt: undefined };
-  return { ...health, canarySince: undefined, trialFrom: after(now, holdDown), wait };
+  return { ...health, canarySince: undefined, trialFrom: after(moment.now, holdDown), wait };
 }
 
-function goDown(health: TrunkHealth, finding: Finding, now: Instant, settings: HealthSettings): Down {
-  const holdDown = nextHoldDown(health.wait, now, settings);
+function goDown(health: TrunkHealth, finding: Finding, input: Input, moment: Moment): Down {
+  const { now, settings, jitter } = moment;
+  const holdDown = nextHoldDown(health.wait, moment);
+  const waits = Math.max(holdDown * (1 + settings.holdDown.spread * jitter), askedWait(input, settings));
   return {
     ...common(health),
     ...finding,
     state: 'down',
     since: now,
-    holdDownUntil: after(now, holdDown),
+    holdDownUntil: after(now, ms(waits)),
     wait: { holdDown, returnedAt: undefined },
   };
 }
 
 /** Doubles with each return that failed; good time in service since the return brings it back. */
-function nextHoldDown(wait: WaitMemory, now: Instant, settings: HealthSettings): Milliseconds {
+function nextHoldDown(wait: WaitMemory, { now, settings }: Moment): Milliseconds {
   const { first, longest, forgives } = settings.holdDown;
   const good = wait.returnedAt === undefined ? 0 : between(wait.returnedAt, now);
   const doubled = wait.holdDown * 2 * 0.5 ** Math.floor(good / forgives);
@@ -214,14 +279,14 @@ function nextHoldDown(wait: WaitMemory, now: Instant, settings: HealthSettings):
 }
 
 /** A call that fails when the hold-down was over (a panic sends them) starts it once more. */
-function whileDown(health: Down, input: Input, now: Instant, settings: HealthSettings): TrunkHealth {
+function whileDown(health: Down, input: Input, { now, settings }: Moment): TrunkHealth {
   if (health.ledgers.line.state === 'down') {
     return health;
   }
   if (reachedFarEnd(input)) {
     return recover(health, goodCause(input), now);
   }
-  if (condemns(input, settings)) {
+  if (condemns(health.ledgers, input, settings)) {
     return now < health.holdDownUntil ? health : { ...health, holdDownUntil: after(now, health.wait.holdDown) };
   }
   return now >= health.holdDownUntil && probesAreGreen(health.ledgers, settings)
@@ -235,32 +300,53 @@ function probesAreGreen({ probe }: Ledgers, settings: HealthSettings): boolean {
 }
 
 function recover(health: Down, cause: string, now: Instant): Recovering {
+  const { by } = health;
   return {
     ...common(health),
-    state: 'recovering',
-    by: health.by,
-    since: now,
-    cause,
-    trialFrom: now,
-    canarySince: undefined,
+    ...{ state: 'recovering', by, since: now, cause, step: 0, good: 0, trialFrom: now, canarySince: undefined },
   };
 }
 
-function whileRecovering(health: Recovering, input: Input, now: Instant, settings: HealthSettings): TrunkHealth {
+function whileRecovering(health: Recovering, input: Input, moment: Moment): TrunkHealth {
   if (reachedFarEnd(input)) {
-    return backUp(health, goodCause(input), now, settings);
+    return oneMoreGood(health, input, moment);
   }
-  const failure = reasonToFallBack(health.ledgers, input, settings);
-  if (failure !== undefined) {
-    return goDown(health, failure, now, settings);
+  return health.step === 0 ? whileProving(health, input, moment) : whileSharing(health, input, moment);
+}
+
+/** With canaries any failure that counts ends the return. */
+function whileProving(health: Recovering, input: Input, moment: Moment): TrunkHealth {
+  const failure = reasonToFallBack(health.ledgers, input, moment.settings);
+  return failure === undefined ? afterTrial(health, input, moment) : goDown(health, failure, input, moment);
+}
+
+/** With a share it is judged as in service, but every failure starts its step anew. */
+function whileSharing(health: Recovering, input: Input, moment: Moment): TrunkHealth {
+  const { settings } = moment;
+  const fatal = reasonForDown(health.ledgers, input, settings, moment.isWitnessed);
+  if (fatal !== undefined) {
+    return goDown(health, fatal, input, moment);
   }
-  return afterTrial(health, input, now, settings);
+  return condemns(health.ledgers, input, settings) ? { ...health, good: 0 } : health;
+}
+
+/** A drill says as much as all canaries together. */
+function oneMoreGood(health: Recovering, input: Input, moment: Moment): TrunkHealth {
+  const { canaries, shares, callsPerShare } = moment.settings.wayBack;
+  const good = health.good + 1;
+  const isStepDone = health.step === 0 ? good >= canaries || input.type === 'drill' : good >= callsPerShare;
+  if (!isStepDone) {
+    return { ...health, good, canarySince: undefined };
+  }
+  return health.step < shares.length
+    ? { ...health, step: health.step + 1, good: 0, canarySince: undefined }
+    : backUp(health, goodCause(input), moment);
 }
 
 /** Answered, but with a lasting finding of another kind (mute calls), it is in service and suspect. */
-function backUp(health: Recovering, cause: string, now: Instant, settings: HealthSettings): TrunkHealth {
-  const up: Up = { ...common(health), ...returned(health, now), state: 'up', cause };
-  return inService(up, { type: 'tick' }, now, settings);
+function backUp(health: Recovering, cause: string, moment: Moment): TrunkHealth {
+  const up: Up = { ...common(health), ...returned(health, moment.now), state: 'up', cause };
+  return inService(up, { type: 'tick' }, moment);
 }
 
 /** From here on the time in service counts. */

@@ -20,7 +20,7 @@ export function candidatesFor(network: Network, view: HealthView, service: Servi
       const trunk = network.trunks.get(route.trunk);
       return trunk === undefined
         ? []
-        : [{ route, trunk, state: view.trunk(trunk.id, service), isCut: needs(trunk, absent) }];
+        : [{ route, trunk, state: view.trunk(trunk.id, service), isCut: needsCarrier(trunk, absent) }];
     });
 }
 
@@ -39,8 +39,8 @@ function absentCarriers(network: Network, view: HealthView, service: ServiceId):
   return new Set([...network.carriers.keys()].filter((carrier) => view.carrier(carrier, service) === gone));
 }
 
-/** A trunk needs its own carrier, and each carrier whose core group (`kpn-core`) it declares. */
-function needs(trunk: Trunk, absent: ReadonlySet<CarrierId>): boolean {
+/** Whether a trunk needs one of these carriers: its own, or one whose core group (`kpn-core`) it declares. */
+export function needsCarrier(trunk: Trunk, absent: ReadonlySet<CarrierId>): boolean {
   const cores = new Set([...absent].map((carrier) => `${carrier}-core`));
   return absent.has(trunk.carrier) || [...trunk.riskGroups].some((group) => cores.has(group));
 }

@@ -64,10 +64,13 @@ function soonRinging(learned: RoundTrip | undefined): learned is RoundTrip {
   return learned !== undefined && learned.samples >= hidden.samplesToTrust && learned.smoothed < hidden.slow;
 }
 
+/** A reply that takes longer may be lost (DESIGN 5). */
+const firstMiss = ms(150);
+
 const cold: Readonly<Record<TrunkKind, Deadlines>> = {
-  sip: { silence: silenceRange.cold, progress: progressRange.sip.cold },
-  e1: { silence: silenceRange.cold, progress: progressRange.e1.cold },
-  mobile: { silence: silenceRange.cold, progress: progressRange.mobile.cold },
+  sip: { miss: firstMiss, silence: silenceRange.cold, progress: progressRange.sip.cold },
+  e1: { miss: firstMiss, silence: silenceRange.cold, progress: progressRange.e1.cold },
+  mobile: { miss: firstMiss, silence: silenceRange.cold, progress: progressRange.mobile.cold },
 };
 
-const tight: Deadlines = { silence: ms(300), progress: ms(800) };
+const tight: Deadlines = { miss: firstMiss, silence: ms(300), progress: ms(800) };

@@ -12,6 +12,8 @@ type AttemptList = readonly PlannedAttempt[];
 interface CanaryLists {
   readonly trunk: Trunk;
   readonly lists: readonly AttemptList[];
+  /** The same for a call of its share: as if it were in service. */
+  readonly shareLists: readonly AttemptList[];
 }
 
 interface ServicePlans {
@@ -32,6 +34,8 @@ export interface PlanOptions {
   readonly turn: number;
   /** Whether this call may go over the returning trunk first, as proof. None by default. */
   readonly canaryAllowed?: (trunk: TrunkId) => boolean;
+  /** Whether this call belongs to the share that a returning trunk takes. None by default. */
+  readonly shareAllowed?: (trunk: TrunkId) => boolean;
   /** Whether a channel is free. Trunks without one go last, in their order: our count may be wrong. Never a canary. */
   readonly hasRoom?: (trunk: Trunk) => boolean;
 }
@@ -66,7 +70,7 @@ export function plan(plans: Plans, service: ServiceId, options: PlanOptions): re
   if (ready === undefined) {
     return [];
   }
-  const list = atTurn(canaryLists(ready, options) ?? ready.lists, options.turn);
+  const list = atTurn(canaryLists(ready, options) ?? shareLists(ready, options) ?? ready.lists, options.turn);
   return options.hasRoom === undefined ? list : roomFirst(list, options.hasRoom);
 }
 
@@ -86,6 +90,10 @@ function canaryLists({ canaries }: ServicePlans, options: PlanOptions): readonly
   }
   const leads = ({ trunk }: CanaryLists): boolean => (hasRoom?.(trunk) ?? true) && canaryAllowed(trunk.id);
   return canaries.find(leads)?.lists;
+}
+
+function shareLists({ canaries }: ServicePlans, { shareAllowed }: PlanOptions): readonly AttemptList[] | undefined {
+  return shareAllowed === undefined ? undefined : canaries.find(({ trunk }) => shareAllowed(trunk.id))?.shareLists;
 }
 
 function roomFirst(list: AttemptList, hasRoom: (trunk: Trunk) => boolean): AttemptList {
@@ -117,6 +125,7 @@ function servicePlans(all: readonly Candidate[], attempt: MakeAttempt): ServiceP
     canaries: canaryCandidates(enabled).map((canary) => ({
       trunk: canary.trunk,
       lists: orders.map((order) => withCanary(canary, order, heads, attempt)),
+      shareLists: orders.map((order) => ledBy(canary, order).map((candidate) => attempt(candidate, 'normal'))),
     })),
   };
 }
@@ -188,17 +197,17 @@ function standing({ state }: Candidate): number {
 
 type MakeAttempt = (candidate: Candidate, role: AttemptRole) => PlannedAttempt;
 
-/** A canary keeps its own deadlines, and is sent again as soon as the others. */
+/** A canary keeps its own deadlines, and is sent again and missed as soon as the others. */
 function attempts(usual: DeadlinesOf): MakeAttempt {
   return ({ route, trunk }, role) => {
     const deadlines = usual(route, trunk);
-    const { resend } = deadlines;
-    const again = resend === undefined ? {} : { resend };
+    const { resend, miss } = deadlines;
+    const same = { ...(resend === undefined ? {} : { resend }), ...(miss === undefined ? {} : { miss }) };
     return {
       route,
       trunk,
       role,
-      deadlines: role === 'canary' ? { ...canaryDeadlines(trunk.kind), ...again } : deadlines,
+      deadlines: role === 'canary' ? { ...canaryDeadlines(trunk.kind), ...same } : deadlines,
     };
   };
 }

@@ -15,7 +15,9 @@ t.test('400 calls at 20 a second, the primary black-holed half way', { timeout: 
     async () => (await lab.calls()).length === 0 && lab.lines.some((line) => /kpn-b .* -> up/.test(line)),
     5_000,
   );
+  let lostAt = 0;
   const loss = setTimeout(() => {
+    lostAt = Date.now();
     void lab.fault('kpn', 'blackhole');
   }, LOSS_AFTER_MS);
   const callers = await runSipp({
@@ -37,7 +39,17 @@ t.test('400 calls at 20 a second, the primary black-holed half way', { timeout: 
     'so says the gateway',
   );
   const [psap] = (await lab.state()).psaps;
-  t.equal(psap?.connected, CALLS, 'the answering point is connected with each call once, and with none twice');
+  // The ACK of an answer that came just before the loss may have met the black hole.
+  const answeredLast = reports.filter(
+    ({ startedAt, answeredAfterMs = 0, answeredBy }) =>
+      answeredBy?.trunk.startsWith('kpn') === true && Date.parse(startedAt) + answeredAfterMs > lostAt - 500,
+  );
+  const unconnected = CALLS - (psap?.connected ?? 0);
+  t.ok(unconnected >= 0, 'the answering point is connected with no call twice');
+  t.ok(
+    unconnected <= answeredLast.length,
+    `${unconnected} answers lost their ACK with the carrier, all others are connected`,
+  );
   t.comment(
     `rings ${psap?.rings}, answers ${psap?.answers}, connected ${psap?.connected}, phantom rings ${psap?.phantomRings}`,
   );

@@ -223,7 +223,8 @@ t.test('P3 from a final failure to the next INVITE, on the wire', async (t) => {
   const kpn = await startRawPeer(KPN, 5060, (text, peer) => {
     if (text.startsWith('INVITE ')) {
       failedAt = performance.now();
-      peer.respond(text, '486 Busy Here');
+      // Full is no evidence: the trunk stays in its place.
+      peer.respond(text, '503 Service Unavailable', ['Reason: Q.850;cause=34']);
     }
   });
   const second = await startRawPeer(SECOND, 5060, (text, peer) => {

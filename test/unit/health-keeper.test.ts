@@ -52,9 +52,9 @@ class Bench {
 
 t.test('where 100 Trying reaches us the deadlines are the usual ones', (t) => {
   const bench = new Bench(true);
-  t.same(bench.first.deadlines, { silence: 600, progress: 2_500 });
+  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500 });
   bench.call({ kind: 'answered' }, 20);
-  t.same(bench.first.deadlines, { silence: 600, progress: 2_500 });
+  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500 });
   bench.keeper.close();
   t.end();
 });
@@ -81,12 +81,12 @@ t.test('an attempt of which nothing is heard is no evidence, but probes that are
   const bench = new Bench(false);
   const { trunk } = bench.first;
   bench.call({ kind: 'unheard' });
-  t.match(bench.keeper.book.health(trunk.id, emergency.id), { state: 'unproven' });
+  t.match(bench.keeper.book.trunk(trunk.id, emergency.id), { state: 'unproven' });
   t.ok(
     bench.keeper.book.ledgers(trunk.id).some(({ probe }) => probe.doubtSince !== undefined),
     'quick probes begin',
   );
-  for (let probes = 0; probes < 3; probes += 1) {
+  for (let probes = 0; probes < 9; probes += 1) {
     bench.keeper.record(trunk.id, lostProbe);
   }
   t.ok(bench.gone.includes('kpn-a 112'), 'the calls that wait on it move (P8)');

@@ -144,8 +144,8 @@ t.test('the order of a plan', (t) => {
   t.same(planOf([]), []);
   t.same(plan(buildPlans(networkOf(lab), viewOf(lab)), id<ServiceId>('999'), { turn: 0 }), []);
   const [first, , , , last] = planOf(lab);
-  t.same(first?.deadlines, { silence: 600, progress: 2_500 });
-  t.same(last?.deadlines, { silence: 600, progress: 8_000 });
+  t.same(first?.deadlines, { miss: 150, silence: 600, progress: 2_500 });
+  t.same(last?.deadlines, { miss: 150, silence: 600, progress: 8_000 });
   t.end();
 });
 
@@ -170,7 +170,7 @@ t.test('P17 the first two share no fate', (t) => {
 t.test('canaries', (t) => {
   const returning = labWith({ 'kpn-b': 'recovering', 'second-a': 'down' });
   const [canary, ...rest] = planOf(returning, { canaryAllowed: only('kpn-b') });
-  t.match(canary, { role: 'canary', trunk: { id: 'kpn-b' }, deadlines: { silence: 300, progress: 800 } });
+  t.match(canary, { role: 'canary', trunk: { id: 'kpn-b' }, deadlines: { miss: 150, silence: 300, progress: 800 } });
   t.same(names(rest), ['second-b', 'kpn-a', 'mobile-a'], 'followed by an independent trunk');
   t.same(names(planOf(returning, { canaryAllowed: () => false })), ['kpn-a', 'second-b', 'mobile-a']);
   const two = labWith({ 'kpn-a': 'recovering', 'second-a': 'recovering' });
@@ -228,7 +228,7 @@ t.test('deadlines stay in their range', (t) => {
   for (const kind of ['sip', 'e1', 'mobile'] as const) {
     const { floor, cold, ceiling } = progressRange[kind];
     t.ok(floor < cold && cold < ceiling);
-    t.same(coldDeadlines(kind), { silence: silenceRange.cold, progress: cold });
+    t.same(coldDeadlines(kind), { miss: 150, silence: silenceRange.cold, progress: cold });
     t.ok(canaryDeadlines(kind).progress <= cold);
   }
   t.end();
@@ -378,7 +378,8 @@ class Replay {
   #call(now: Instant, fault: Fault): readonly PlannedAttempt[] {
     const canaryAllowed = (trunk: TrunkId): boolean => this.book.admitsCanary(trunk, service, now);
     const plans = buildPlans(this.#network, this.book.view());
-    const attempts = plan(plans, service, { turn: (this.#turn += 1), canaryAllowed });
+    const shareAllowed = (trunk: TrunkId): boolean => this.book.takesShare(trunk, service);
+    const attempts = plan(plans, service, { turn: (this.#turn += 1), canaryAllowed, shareAllowed });
     for (const { trunk, role } of attempts) {
       if (role === 'canary') {
         this.book.canaryStarted(trunk.id, service, now);
@@ -431,7 +432,11 @@ t.test('P4, R2: a carrier that fails calls gets canaries only, and comes back wh
       `${fault}: ${later.length} canaries in ten minutes`,
     );
     t.ok(later.length <= 20);
-    const back = replay.run(624, 1_300, 'none').slice(-10);
+    const soon = replay
+      .run(624, 1_300, 'none')
+      .filter(({ trunk, role }) => trunk.carrier === 'kpn' && role === 'normal');
+    t.ok(soon.length > 0 && soon.length < 300, `${soon.length} calls of its share, in the first minutes`);
+    const back = replay.run(1_300, 2_900, 'none').slice(-10);
     t.ok(
       back.every(({ trunk, role }) => trunk.carrier === 'kpn' && role === 'normal'),
       'KPN again',

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { id, type Brand, type CarrierId, type IngressId, type ServiceId, type TrunkId } from '../../domain/ids.js';
+import type { SavedHealth } from '../../domain/saved-health.js';
+import { ms } from '../../domain/time.js';
+
+const age = z.number().min(0).transform(ms);
+const points = z.number().min(0);
+const score = z.object({ score: points, isBad: z.boolean() });
+
+function name<T extends Brand<string, string>>() {
+  return z.string().transform((text) => id<T>(text));
+}
+
+const trunk = z.object({
+  trunk: name<TrunkId>(),
+  service: name<ServiceId>(),
+  state: z.enum(['unproven', 'up', 'suspect', 'down', 'recovering']),
+  cause: z.string(),
+  age,
+  proven: z.boolean(),
+  probed: z.boolean(),
+  holdDown: age,
+  returnedAge: age.optional(),
+  by: z.enum(['probe', 'call', 'line', 'carrier']).optional(),
+  left: age.optional(),
+  points,
+  downPoints: points,
+  mute: points,
+  failures: points,
+  rates: z.object({ half: score, tenth: score, cuts: score }),
+  last: z
+    .object({
+      age,
+      kind: z.enum([
+        ...(['silent', 'stalled', 'refused', 'rejected', 'full', 'callee', 'number', 'config', 'loop'] as const),
+        ...(['ours', 'cancelled', 'none'] as const),
+      ]),
+      reason: z.string(),
+    })
+    .optional(),
+  roundTrip: z.object({ smoothed: age, deviation: age, samples: z.number().int().min(0) }).optional(),
+});
+
+const carrier = z.object({
+  carrier: name<CarrierId>(),
+  service: name<ServiceId>(),
+  state: z.enum(['present', 'doubted', 'absent', 'returning']),
+  cause: z.string(),
+  age,
+});
+
+const byHour = z.array(points).length(24);
+const traffic = z.object({ ingress: name<IngressId>(), service: name<ServiceId>(), calls: byHour, hours: byHour });
+
+/** What a health file may hold. */
+export const savedHealthSchema: z.ZodType<SavedHealth> = z.object({
+  at: z.number(),
+  trunks: z.array(trunk),
+  carriers: z.array(carrier),
+  traffic: z.array(traffic).default([]),
+});

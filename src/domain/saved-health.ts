@@ -1,0 +1,74 @@
+import type { CarrierState, TrunkState } from './health.js';
+import type { CarrierId, IngressId, ServiceId, TrunkId } from './ids.js';
+import type { Milliseconds } from './time.js';
+import type { FailureKind } from './verdict.js';
+
+/** What kind of evidence found trouble. It decides what can clear it. */
+export type FoundBy = 'probe' | 'call' | 'line' | 'carrier';
+
+interface SavedScore {
+  readonly score: number;
+  readonly isBad: boolean;
+}
+
+/** What is kept of a trunk's health for one service while no gateway runs. Moments are kept as ages. */
+export interface SavedTrunk {
+  readonly trunk: TrunkId;
+  readonly service: ServiceId;
+  readonly state: TrunkState;
+  readonly cause: string;
+  /** How long it was in this state. */
+  readonly age: Milliseconds;
+  readonly proven: boolean;
+  /** Whether it was ever probed: then its return waits for probes. */
+  readonly probed: boolean;
+  /** The last hold-down; 0 when there was none. */
+  readonly holdDown: Milliseconds;
+  /** How long ago it last came back into service. */
+  readonly returnedAge?: Milliseconds | undefined;
+  readonly by?: FoundBy | undefined;
+  /** How much of its hold-down, or of the wait for its next canary, was left. */
+  readonly left?: Milliseconds | undefined;
+  /** The call ledger: failures by weight, those that may take it down, mute answers, and failures in a row. */
+  readonly points: number;
+  readonly downPoints: number;
+  readonly mute: number;
+  readonly failures: number;
+  /** The scores of its tests on rates of failures, and whether the bad rate was believed. */
+  readonly rates: {
+    readonly half: SavedScore;
+    readonly tenth: SavedScore;
+    readonly cuts: SavedScore;
+  };
+  readonly last?: { readonly age: Milliseconds; readonly kind: FailureKind; readonly reason: string } | undefined;
+  /** The learned round-trip time of its probes. */
+  readonly roundTrip?:
+    | { readonly smoothed: Milliseconds; readonly deviation: Milliseconds; readonly samples: number }
+    | undefined;
+}
+
+/** The same of a carrier, as one service sees it. */
+export interface SavedCarrier {
+  readonly carrier: CarrierId;
+  readonly service: ServiceId;
+  readonly state: CarrierState;
+  readonly cause: string;
+  readonly age: Milliseconds;
+}
+
+/** What was learned of the calls of one service from one ingress: calls, and hours in which they came, by hour of the day. */
+export interface SavedTraffic {
+  readonly ingress: IngressId;
+  readonly service: ServiceId;
+  readonly calls: readonly number[];
+  readonly hours: readonly number[];
+}
+
+/** What a gateway knew about health, so that the next one does not start blind. */
+export interface SavedHealth {
+  /** The time of day when it was written, in milliseconds since 1970. */
+  readonly at: number;
+  readonly trunks: readonly SavedTrunk[];
+  readonly carriers: readonly SavedCarrier[];
+  readonly traffic: readonly SavedTraffic[];
+}
