@@ -51,6 +51,22 @@ export function asciiLower(text: string): string {
   return isAscii(text) ? text.toLowerCase() : text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
+/** Whether two texts are the same but for the case of A to Z. */
+export function sameLetters(a: string, b: string): boolean {
+  if (a.length !== b.length) {
+    return false;
+  }
+  for (let at = 0; at < a.length; at += 1) {
+    const code = a.charCodeAt(at);
+    const lower = code | 0x20;
+    const isSame = code === b.charCodeAt(at) || (lower === (b.charCodeAt(at) | 0x20) && lower > 0x60 && lower < 0x7b);
+    if (!isSame) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /** Upper case for a to z alone; other bytes stay what they are. */
 export function asciiUpper(text: string): string {
   return isAscii(text) ? text.toUpperCase() : text.replace(/[a-z]/g, (letter) => letter.toUpperCase());

@@ -1,5 +1,5 @@
 import { asciiLower, smallNumber } from './chars.js';
-import { cseq, header, headerValues, sameName, type Header } from './headers.js';
+import { cseq, longName, parseCseq, sameName, splitList, type Header } from './headers.js';
 import type { ParseResult, SipMessage, SipRequest, SipResponse } from './message.js';
 import { METHODS, OF_A_CALL } from './methods.js';
 import { OPTION_TAGS } from './option-tags.js';
@@ -29,6 +29,8 @@ const SINGLE = ['From', 'To', 'Call-ID', 'CSeq', 'Max-Forwards'] as const;
 const NEEDED = ['Via', 'Call-ID', 'CSeq', 'From', 'To'] as const;
 /** Via values with an empty element or an empty parameter. */
 const EMPTY_PART = /^[ \t]*[;,]|[;,][ \t]*(?:[;,]|$)/;
+/** The form of nearly every Request-URI. */
+const USUAL_URI = /^sips?:(?:[\w.+-]+@)?[\w.-]+(?::\d+)?(?:;[^\s<>"?]*)?$/;
 const SPOKEN: ReadonlySet<string> = new Set(['sip', 'sips', 'tel', 'urn']);
 
 /**
@@ -96,61 +98,118 @@ function unread(error: string): Fault {
 
 const READABLE_ALL_THE_SAME: ReadonlySet<string> = new Set(['truncated', 'too many headers', 'header too long']);
 
+/** What the headers of a message say about what all messages must have, read in one go. */
+interface Survey {
+  /** The first value of each. */
+  readonly first: Map<Surveyed, string>;
+  /** The first header that stands twice and may not. */
+  readonly repeated: Surveyed | undefined;
+  readonly vias: readonly string[];
+  readonly lengths: readonly string[];
+  readonly required: readonly string[];
+}
+
+type Surveyed = (typeof NEEDED)[number] | (typeof SINGLE)[number] | 'Content-Length' | 'Require';
+
+const SURVEYED: ReadonlyMap<string, Surveyed> = new Map(
+  [...NEEDED, ...SINGLE, 'Content-Length' as const, 'Require' as const].flatMap((name): [string, Surveyed][] => [
+    [name, name],
+    [name.toLowerCase(), name],
+  ]),
+);
+
+/** How long their names are, compact ones among them: most other names need no closer look. */
+const LENGTHS: ReadonlySet<number> = new Set([1, ...[...SURVEYED.keys()].map(({ length }) => length)]);
+
+function survey(headers: readonly Header[]): Survey {
+  const first = new Map<Surveyed, string>();
+  const [vias, lengths, required]: [string[], string[], string[]] = [[], [], []];
+  let repeated: Surveyed | undefined;
+  for (const { name, value } of headers) {
+    const known = SURVEYED.get(name) ?? (LENGTHS.has(name.length) ? SURVEYED.get(longName(name)) : undefined);
+    switch (known) {
+      case undefined:
+        continue;
+      case 'Via':
+        vias.push(value);
+        break;
+      case 'Content-Length':
+        lengths.push(value);
+        break;
+      case 'Require':
+        required.push(...splitList(value));
+        break;
+      case 'From':
+      case 'To':
+      case 'Call-ID':
+      case 'CSeq':
+      case 'Max-Forwards':
+        repeated ??= first.has(known) ? known : undefined;
+    }
+    if (!first.has(known)) {
+      first.set(known, value);
+    }
+  }
+  return { first, repeated, vias, lengths, required };
+}
+
 function requestFaults(request: SipRequest): readonly (Fault | undefined)[] {
+  const { method, uri, headers } = request;
+  const seen = survey(headers);
   return [
-    missing(request),
-    mismatched(request),
-    repeated(request),
-    badVia(request),
-    badUri(request),
-    badLength(request),
-    unknownExtension(request),
+    missing(seen),
+    mismatched(method, seen),
+    repeated(seen),
+    badVia(seen),
+    badUri(uri),
+    badLength(seen),
+    unknownExtension(method, seen),
   ];
 }
 
-function responseFaults(response: SipResponse): readonly (Fault | undefined)[] {
-  // RFC 3261 8.1.3.3: it is the response to somebody else's request.
-  const isAstray = headerValues(response.headers, 'Via').length > 1;
-  const isNumbered = cseq(response.headers) !== undefined;
+function responseFaults({ headers }: SipResponse): readonly (Fault | undefined)[] {
+  const seen = survey(headers);
+  const isNumbered = parseCseq(seen.first.get('CSeq') ?? '') !== undefined;
+  // RFC 3261 8.1.3.3: with a second Via it is the response to somebody else's request.
+  const isAstray = seen.vias.length > 1 || splitList(seen.vias[0] ?? '').length > 1;
   return [
     isNumbered ? undefined : fault('bad CSeq'),
-    repeated(response),
+    repeated(seen),
     isAstray ? clear('more than one Via in a response') : undefined,
-    badLength(response),
+    badLength(seen),
   ];
 }
 
-function missing({ headers }: SipRequest): Fault | undefined {
-  const name = NEEDED.find((each) => (header(headers, each) ?? '') === '');
+function missing({ first }: Survey): Fault | undefined {
+  const name = NEEDED.find((each) => (first.get(each) ?? '') === '');
   if (name === 'Via' || name === 'Call-ID' || name === 'CSeq') {
     return fault(`no ${name}`);
   }
-  if (cseq(headers) === undefined) {
+  if (parseCseq(first.get('CSeq') ?? '') === undefined) {
     return fault('bad CSeq');
   }
   return name === undefined ? undefined : clear(`no ${name}`);
 }
 
-function mismatched({ method, headers }: SipRequest): Fault | undefined {
-  if ((cseq(headers)?.method ?? method) === method) {
+function mismatched(method: string, { first }: Survey): Fault | undefined {
+  if ((parseCseq(first.get('CSeq') ?? '')?.method ?? method) === method) {
     return undefined;
   }
   return { kind: 'the method in CSeq is another', status: METHODS.has(method) ? 400 : 501, isClear: true };
 }
 
-function repeated({ headers }: SipMessage): Fault | undefined {
-  const name = SINGLE.find((single) => headers.filter((each) => sameName(each.name, single)).length > 1);
+function repeated({ repeated: name }: Survey): Fault | undefined {
   return name === undefined ? undefined : clear(`more than one ${name}`);
 }
 
-function badVia({ headers }: SipRequest): Fault | undefined {
-  const isBad = headers.some(
-    ({ name, value }) => sameName(name, 'Via') && EMPTY_PART.test(value) && !value.includes('"'),
-  );
-  return isBad ? clear('bad Via') : undefined;
+function badVia({ vias }: Survey): Fault | undefined {
+  return vias.some((value) => EMPTY_PART.test(value) && !value.includes('"')) ? clear('bad Via') : undefined;
 }
 
-function badUri({ uri: text }: SipRequest): Fault | undefined {
+function badUri(text: string): Fault | undefined {
+  if (USUAL_URI.test(text)) {
+    return undefined;
+  }
   const uri = parseUri(text);
   if (!SPOKEN.has(uri.scheme)) {
     return { kind: 'unsupported URI scheme', status: 416, isClear: false };
@@ -164,22 +223,18 @@ function badUri({ uri: text }: SipRequest): Fault | undefined {
   return isBare || (isSip && uri.host === '') ? clear('bad host in the Request-URI') : undefined;
 }
 
-function badLength({ headers }: SipMessage): Fault | undefined {
-  const lengths = new Set(
-    headers.filter(({ name }) => sameName(name, 'Content-Length')).map(({ value }) => smallNumber(value)),
-  );
-  if (lengths.has(undefined)) {
+function badLength({ lengths }: Survey): Fault | undefined {
+  const numbers = new Set(lengths.map(smallNumber));
+  if (numbers.has(undefined)) {
     return clear('bad Content-Length');
   }
-  return lengths.size > 1 ? clear('more than one Content-Length') : undefined;
+  return numbers.size > 1 ? clear('more than one Content-Length') : undefined;
 }
 
 /** RFC 3261 8.2.2.3: an ACK and a CANCEL are never refused for it. */
-function unknownExtension({ method, headers }: SipRequest): Fault | undefined {
-  const unsupported =
-    method === 'ACK' || method === 'CANCEL'
-      ? []
-      : headerValues(headers, 'Require').filter((tag) => !OPTION_TAGS.has(asciiLower(tag)));
+function unknownExtension(method: string, { required }: Survey): Fault | undefined {
+  const isExempt = method === 'ACK' || method === 'CANCEL';
+  const unsupported = isExempt ? [] : required.filter((tag) => !OPTION_TAGS.has(asciiLower(tag)));
   return unsupported.length === 0
     ? undefined
     : { kind: 'unknown extension required', status: 420, isClear: true, unsupported };

@@ -1,4 +1,4 @@
-import { CR, isBlank, LF, trimBlanks } from './chars.js';
+import { isBlank, trimBlanks } from './chars.js';
 import type { Header } from './headers.js';
 
 /** More header lines than this are not read: looking one up takes time in proportion to their number. */
@@ -10,17 +10,30 @@ const LONGEST_HEADER = 128 * 1024;
 export interface Scan {
   readonly text: string;
   at: number;
+  /** The first LF at or behind `at`, as far as it is known. */
+  lf?: number;
 }
 
 /** Takes the text up to the next line end, and steps over that: CRLF, LF or CR (RFC 3261 7.5 asks for CRLF). */
 export function takeLine(scan: Scan): string {
-  const { text, at: from } = scan;
-  let at = from;
-  while (at < text.length && text.charCodeAt(at) !== LF && text.charCodeAt(at) !== CR) {
-    at += 1;
+  const lf = nextLf(scan);
+  const line = scan.text.slice(scan.at, lf);
+  const cr = line.indexOf('\r');
+  if (cr < 0 || cr === line.length - 1) {
+    scan.at = lf + (lf < scan.text.length || cr < 0 ? 1 : 0);
+    return cr < 0 ? line : line.slice(0, cr);
   }
-  scan.at = at + (text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF ? 2 : 1);
-  return text.slice(from, at);
+  scan.at += cr + 1;
+  return line.slice(0, cr);
+}
+
+/** The text is searched once, whatever ends its lines. */
+function nextLf(scan: Scan): number {
+  if (scan.lf === undefined || scan.lf < scan.at) {
+    const found = scan.text.indexOf('\n', scan.at);
+    scan.lf = found < 0 ? scan.text.length : found;
+  }
+  return scan.lf;
 }
 
 /**
@@ -61,10 +74,11 @@ function endsInLine(scan: Scan): boolean {
 
 /** The value of a header with the lines that continue it, each joined by one space. */
 function unfolded(first: string, scan: Scan): string {
+  const start = trimBlanks(first);
   if (!isBlank(scan.text.charCodeAt(scan.at))) {
-    return trimBlanks(first);
+    return start;
   }
-  const parts = [trimBlanks(first)];
+  const parts = [start];
   while (isBlank(scan.text.charCodeAt(scan.at))) {
     parts.push(trimBlanks(takeLine(scan)));
   }

@@ -1,4 +1,15 @@
-import { asciiLower, COMMA, GREATER, isDigits, LESS, nextBlank, QUOTE, skipQuoted, trimBlanks } from './chars.js';
+import {
+  asciiLower,
+  COMMA,
+  GREATER,
+  isDigits,
+  LESS,
+  nextBlank,
+  QUOTE,
+  sameLetters,
+  skipQuoted,
+  trimBlanks,
+} from './chars.js';
 import { COMPACT, KNOWN, LISTS } from './header-names.js';
 
 /** One header line: its name as spelled on the wire, its value trimmed and unfolded. */
@@ -15,7 +26,11 @@ export function canonicalName(name: string): string {
 
 /** Whether two header names mean the same header, whatever their case and whether compact (RFC 3261 7.3.3) or not. */
 export function sameName(a: string, b: string): boolean {
-  return a === b || ((a.length === b.length || a.length === 1 || b.length === 1) && longName(a) === longName(b));
+  if (a === b || sameLetters(a, b)) {
+    return true;
+  }
+  // Of two names that differ, one must be compact to mean the same.
+  return (a.length === 1) !== (b.length === 1) && longName(a) === longName(b);
 }
 
 /** The value of the first header with this name. */
@@ -33,8 +48,14 @@ export function header(headers: readonly Header[], name: string): string | undef
  * is not (From, Date, Authorization, unknown headers), each line is one value.
  */
 export function headerValues(headers: readonly Header[], name: string): readonly string[] {
-  const values = headers.filter((each) => sameName(each.name, name)).map((each) => each.value);
-  return LISTS.has(longName(name)) ? values.flatMap(splitList) : values;
+  const isList = LISTS.has(longName(name));
+  const values: string[] = [];
+  for (const each of headers) {
+    if (sameName(each.name, name)) {
+      values.push(...(isList ? splitList(each.value) : [each.value]));
+    }
+  }
+  return values;
 }
 
 /** Replaces all headers of this name by one, in the place of the first, or adds it at the end. */
@@ -53,6 +74,10 @@ export function withoutHeader(headers: readonly Header[], ...names: string[]): r
 
 /** The elements of a comma list, trimmed, without empty ones. Commas in quotes and in `<...>` do not separate. */
 export function splitList(value: string): readonly string[] {
+  if (!value.includes(',')) {
+    const only = trimBlanks(value);
+    return only === '' ? [] : [only];
+  }
   const elements: string[] = [];
   let start = 0;
   while (start <= value.length) {
@@ -68,7 +93,11 @@ export function splitList(value: string): readonly string[] {
 
 /** The sequence number and method of the CSeq header (RFC 3261 20.16); undefined where it cannot be read. */
 export function cseq(headers: readonly Header[]): { readonly number: number; readonly method: string } | undefined {
-  const value = header(headers, 'CSeq') ?? '';
+  return parseCseq(header(headers, 'CSeq') ?? '');
+}
+
+/** The same, of its value. */
+export function parseCseq(value: string): { readonly number: number; readonly method: string } | undefined {
   const end = nextBlank(value, 0);
   const digits = value.slice(0, end);
   const method = trimBlanks(value.slice(end));
@@ -78,7 +107,8 @@ export function cseq(headers: readonly Header[]): { readonly number: number; rea
   return { number: Number(digits), method };
 }
 
-function longName(name: string): string {
+/** The lower-case long form of a name. */
+export function longName(name: string): string {
   const lower = asciiLower(name);
   return lower.length === 1 ? (COMPACT.get(lower) ?? lower) : lower;
 }

@@ -43,6 +43,17 @@ type StartLine =
  * time in proportion to the length. What breaks a rule that it does not know of is the business of `examine`.
  */
 export function parseMessage(bytes: string): ParseResult {
+  return parse(bytes, takeBody);
+}
+
+/** The same for a text whose Content-Length means nothing: all that follows the headers is the body. */
+export function parseUncounted(text: string): ParseResult {
+  return parse(text, (scan) => ({ body: scan.text.slice(scan.at) }));
+}
+
+type BodyTaker = (scan: Scan, headers: readonly Header[]) => { readonly body: string; readonly error?: string };
+
+function parse(bytes: string, takeBody: BodyTaker): ParseResult {
   const scan: Scan = { text: bytes, at: skipLineEnds(bytes) };
   if (scan.at >= bytes.length) {
     return { ok: false, error: 'empty', partial: undefined };
@@ -51,7 +62,7 @@ export function parseMessage(bytes: string): ParseResult {
   if (start === undefined) {
     return { ok: false, error: 'not SIP', partial: undefined };
   }
-  return parseRest(start, scan);
+  return parseRest(start, scan, takeBody);
 }
 
 /**
@@ -66,7 +77,7 @@ export function printMessage(message: SipMessage): string {
   return `${text}\r\n${message.body}`;
 }
 
-function parseRest(start: StartLine, scan: Scan): ParseResult {
+function parseRest(start: StartLine, scan: Scan, takeBody: BodyTaker): ParseResult {
   const { headers, error: headerError } = takeHeaders(scan);
   const { body, error: bodyError } = takeBody(scan, headers);
   const { error: startError, ...line } = start;

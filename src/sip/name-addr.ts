@@ -1,5 +1,5 @@
 import { QUOTE, quote, skipBlanks, skipQuoted, trimBlanks, unquote } from './chars.js';
-import { paramName, parseParams, printParams, splitParams, type Params } from './params.js';
+import { paramIn, paramName, parseParams, printParams, splitParams, type Params } from './params.js';
 
 /** A `name-addr` or `addr-spec` with the parameters of the header around it (RFC 3261 20.10). */
 export interface NameAddr {
@@ -37,7 +37,7 @@ export function printNameAddr(address: NameAddr): string {
 
 /** The tag of a From or To value; undefined where there is none, or an empty one. */
 export function tagOf(value: string): string | undefined {
-  const tag = parseParams(takeApart(value).rest).get('tag');
+  const tag = paramIn(takeApart(value).rest, 'tag');
   return tag === '' ? undefined : tag;
 }
 

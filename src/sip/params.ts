@@ -15,6 +15,12 @@ export function parseParams(text: string): Params {
   return params;
 }
 
+/** One parameter of such a text: the first of that lower-case name. Undefined where it is not there, or has no value. */
+export function paramIn(text: string, name: string): string | undefined {
+  const segment = splitParams(text).find((each) => paramName(each) === name);
+  return segment === undefined ? undefined : paramValue(segment);
+}
+
 /** Parameters as they stand behind a header value: `;a=b;c;d="x y"`. What cannot stand bare is quoted. */
 export function printParams(params: Params): string {
   let text = '';

@@ -19,6 +19,8 @@ export interface SippOptions {
   readonly rate?: number;
   /** Milliseconds that a call lasts. */
   readonly duration?: number;
+  /** Counts alone, no log of messages and times: they cost more than the calls. */
+  readonly countsOnly?: boolean;
   readonly more?: readonly string[];
 }
 
@@ -113,13 +115,13 @@ async function stop(child: ChildProcess, done: Promise<SippResult>): Promise<Sip
 }
 
 function argumentsOf(options: SippOptions, folder: string): string[] {
-  const { scenario, address, port, target, service, calls, rate, duration, more = [] } = options;
+  const { scenario, address, port, target, service, calls, rate, duration, countsOnly, more = [] } = options;
   return [
     ...(BUILT_IN.has(scenario) ? ['-sn', scenario] : ['-sf', resolve('test', 'sipp', scenario)]),
     ...['-i', address, '-p', String(port ?? 5060), '-nostdin', '-timeout', '120'],
     ...['-trace_stat', '-stf', join(folder, 'stat.csv'), '-fd', '1'],
-    ...['-trace_rtt', '-rtt_freq', '1'],
-    ...['-trace_msg', '-message_file', join(folder, 'messages.log')],
+    ...(countsOnly === true ? [] : ['-trace_rtt', '-rtt_freq', '1']),
+    ...(countsOnly === true ? [] : ['-trace_msg', '-message_file', join(folder, 'messages.log')]),
     ...(service === undefined ? [] : ['-s', service]),
     ...(calls === undefined ? [] : ['-m', String(calls), '-l', String(Math.max(calls, 1))]),
     ...(rate === undefined ? [] : ['-r', String(rate)]),

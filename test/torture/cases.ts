@@ -99,7 +99,7 @@ export const TORTURE: readonly TortureCase[] = [
   refused('bext01', '3.3.5', 'Proxy-Require and Require', 'unknown extension required', '420 with Unsupported', '420'),
   sound('invut', '3.3.6', 'Unknown Content-Type', 'passed on; an endpoint answers 415'),
   sound('regaut01', '3.3.7', 'Unknown authorization scheme', 'taken; who is no registrar answers 405'),
-  forgivable('multi01', '3.3.8', 'Multiple values in single-value fields', 'more than one From'),
+  forgivable('multi01', '3.3.8', 'Multiple values in single-value fields', 'more than one CSeq'),
   refused(
     'mcl01',
     '3.3.9',

@@ -17,24 +17,10 @@ installByteExactWire((error) => troubles.push(error));
 class FakeSocket implements WireSocket {
   readonly writes: string[] = [];
   destroyed = false;
-  #corked: Buffer[] | undefined;
 
-  write(data: Buffer): boolean {
-    if (this.#corked === undefined) {
-      this.writes.push(data.toString('latin1'));
-    } else {
-      this.#corked.push(data);
-    }
+  write(bytes: string): boolean {
+    this.writes.push(bytes);
     return true;
-  }
-
-  cork(): void {
-    this.#corked ??= [];
-  }
-
-  uncork(): void {
-    this.writes.push(Buffer.concat(this.#corked ?? []).toString('latin1'));
-    this.#corked = undefined;
   }
 
   destroy(): void {

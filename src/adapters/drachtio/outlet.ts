@@ -30,7 +30,7 @@ export class Outlet {
   #alone: string | undefined;
   #authentication: string | undefined;
   #limited = true;
-  #corked = false;
+  #unsent = '';
   #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: WireSocket) {
@@ -94,16 +94,15 @@ export class Outlet {
       : this.#alone === undefined || !this.#unconfirmed.has(this.#alone);
   }
 
-  /** The messages of one tick leave together. */
+  /** The messages of one turn of the event loop leave in one write, which is the dearest part of each. */
   #write(text: string): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
+    if (this.#unsent === '') {
       setImmediate(() => {
-        this.#corked = false;
-        this.#socket.uncork();
+        const bytes = this.#unsent;
+        this.#unsent = '';
+        this.#socket.write(bytes, 'latin1');
       });
     }
-    this.#socket.write(Buffer.from(`${text.length}#${text}`, 'latin1'));
+    this.#unsent += `${text.length}#${text}`;
   }
 }

@@ -77,9 +77,7 @@ export function forgetInvite(request: SrfRequest): void {
 
 /** A socket, as far as the wire protocol uses it. */
 export interface WireSocket {
-  write(data: Buffer): boolean;
-  cork(): void;
-  uncork(): void;
+  write(bytes: string, encoding: 'latin1'): boolean;
   destroy(error?: Error): void;
 }
 

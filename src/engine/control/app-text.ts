@@ -1,6 +1,6 @@
 import { asciiLower } from '../../sip/chars.js';
 import { canonicalName, cseq, header, sameName, withoutHeader } from '../../sip/headers.js';
-import { parseMessage, type Header, type SipMessage } from '../../sip/message.js';
+import { parseUncounted, type Header, type SipMessage } from '../../sip/message.js';
 import { METHODS } from '../../sip/methods.js';
 import { parseNameAddr } from '../../sip/name-addr.js';
 import { parseUri } from '../../sip/uri.js';
@@ -39,7 +39,7 @@ export function readAppText(text: string): AppMessage | string {
   const split = text.indexOf('\r\n\r\n');
   const head = split < 0 ? text : text.slice(0, split);
   const body = split < 0 ? '' : text.slice(split + 4);
-  const parsed = parseMessage(`${withoutLength(head)}\r\n\r\n`);
+  const parsed = parseUncounted(`${head}\r\n\r\n`);
   if (!parsed.ok) {
     return `Invalid message: ${parsed.error}`;
   }
@@ -150,10 +150,6 @@ function newSpelling(name: string): string {
     spellings.set(name, spelling);
   }
   return spelling;
-}
-
-function withoutLength(head: string): string {
-  return head.replaceAll(/\r\n(?:content-length|l)[ \t]*:[^\r\n]*/gi, '');
 }
 
 function isWrittenHere(name: string): boolean {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { frame, FrameReader } from './frames.js';
+import { FrameReader, FrameWriter } from './frames.js';
 import { readOrder, type Order } from './order.js';
 
 /** Who has not shown the secret has no reason to send more. */
@@ -24,17 +24,18 @@ export class App {
   readonly #socket: Socket;
   readonly #events: AppEvents;
   readonly #reader = new FrameReader();
+  readonly #writer: FrameWriter;
   /** Verbs (lower-case methods) that it wants to be given, and the turn in which it was given one last. */
   readonly #verbs = new Map<string, number>();
   #tags: readonly string[] = [];
   #authenticated = false;
   #onReady: () => void = () => undefined;
-  #corked = false;
   #ended = false;
 
   constructor(socket: Socket, events: AppEvents) {
     this.#socket = socket;
     this.#events = events;
+    this.#writer = new FrameWriter(socket);
     this.#reader.longest = LONGEST_BEFORE;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 1_000);
@@ -110,6 +111,7 @@ export class App {
   /** Closes the connection when what was sent is out. What still comes is not read. */
   end(): void {
     this.#ended = true;
+    this.#writer.flush();
     this.#socket.end();
     setTimeout(() => {
       this.#socket.destroy();
@@ -132,22 +134,13 @@ export class App {
     }
   }
 
-  /** The messages of one tick leave in one write: on loopback the write is the dearest part of a message. */
   #write(payload: string): void {
     if (!this.connected) {
       return;
     }
-    if (this.#socket.writableLength > UNREAD_AT_MOST) {
+    if (this.#writer.waiting > UNREAD_AT_MOST) {
       return this.close();
     }
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      setImmediate(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(frame(payload));
+    this.#writer.write(payload);
   }
 }

@@ -18,9 +18,17 @@ const LOCAL_STATUS: Readonly<Record<LocalEnding, number>> = {
   'given up': 487,
 };
 
-/** The time of day, UTC, as drachtio-server writes it: `22:37:37.786000`. */
+let lastMillisecond = 0;
+let lastTimeOfDay = '';
+
+/** The time of day, UTC, as drachtio-server writes it: `22:37:37.786000`. Many messages share a millisecond. */
 function timeOfDay(): string {
-  return `${new Date().toISOString().slice(11, 23)}000`;
+  const now = Date.now();
+  if (now !== lastMillisecond) {
+    lastMillisecond = now;
+    lastTimeOfDay = `${new Date(now).toISOString().slice(11, 23)}000`;
+  }
+  return lastTimeOfDay;
 }
 
 /** drachtio's id of a dialog: the tag is that of the request that made it. */

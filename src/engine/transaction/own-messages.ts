@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../random.js';
 import { cseq, header, headerValues, sameName, withoutHeader } from '../../sip/headers.js';
 import type { Header, SipRequest, SipResponse } from '../../sip/message.js';
 import { printHostPort } from '../../sip/host-port.js';
@@ -72,12 +72,12 @@ const COPIED = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
 
 /** A tag: 64 random bits (RFC 3261 19.3 asks for 32). */
 export function newTag(): string {
-  return randomBytes(8).toString('hex');
+  return randomHex(8);
 }
 
 /** A branch of ours: unique, with the magic cookie of RFC 3261 8.1.1.7. */
 export function newBranch(): string {
-  return `z9hG4bK${randomBytes(12).toString('hex')}`;
+  return `z9hG4bK${randomHex(12)}`;
 }
 
 /** The request with our Via, and no other. */

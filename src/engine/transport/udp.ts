@@ -61,6 +61,8 @@ export class UdpTransport implements Transport {
   readonly #filter: TransportFilter | undefined;
   readonly #events: TransportEvents;
   readonly #listener: Socket;
+  /** Asking the socket costs a system call. */
+  readonly #port: number;
   /** The least recently used comes first. */
   readonly #connected = new Map<string, Connected>();
   #sweeper: EngineTimer | undefined;
@@ -68,6 +70,7 @@ export class UdpTransport implements Transport {
 
   private constructor(listener: Socket, options: UdpOptions, events: TransportEvents) {
     this.#listener = listener;
+    this.#port = listener.address().port;
     this.address = options.address;
     this.largest = isIP(options.address) === 6 ? LARGEST_IPV6 : LARGEST_IPV4;
     this.#clock = options.clock;
@@ -95,7 +98,7 @@ export class UdpTransport implements Transport {
   }
 
   get port(): number {
-    return this.#closed ? 0 : this.#listener.address().port;
+    return this.#closed ? 0 : this.#port;
   }
 
   /** How many next hops have a socket of their own. */
