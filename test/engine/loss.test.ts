@@ -267,6 +267,26 @@ t.test('80 a second application ends a call by its dialog id', async (t) => {
   other.cut();
 });
 
+t.test('80 a second application answers a call by its transaction id, and has its dialog too', async (t) => {
+  const app = await RawApp.ready(HOST, 'invite');
+  const other = await RawApp.ready(HOST);
+  const call = new RawCall(caller, CALLER, HOST);
+  call.invite({ body: sdp(1) });
+  const txnId = tokensOf(await app.message(/^INVITE /))[8];
+  t.match(await other.ask(`sip|${txnId}|\r\nSIP/2.0 180 Ringing\r\n\r\n`), /^OK\|/);
+  t.match(await other.ask(`sip|${txnId}|\r\nSIP/2.0 200 OK\r\n\r\n${sdp(2)}`), /^OK\|/);
+  t.ok((await call.response(200)).endsWith(sdp(2)));
+  call.ack();
+  t.not(await app.message(/^ACK /), '', 'whoever was given the INVITE owns the dialog');
+  t.match(
+    await other.ask(`sip||${call.callId};from-tag=${call.localTag}\r\nBYE sip:placeholder SIP/2.0\r\n\r\n`),
+    /^OK\|/,
+  );
+  t.not(await call.requested('BYE'), '');
+  app.cut();
+  other.cut();
+});
+
 t.test('80 a call that rings takes no BYE: it could not be ended so', async (t) => {
   const app = await RawApp.ready(HOST, 'invite');
   const call = await invite(app, (request, peer) => {
