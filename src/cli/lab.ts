@@ -63,6 +63,7 @@ export function labCommand(): Command {
     .addCommand(explained(faultCommand(), FAULT_HELP))
     .addCommand(explained(callCommand(), CALL_HELP))
     .addCommand(explained(stateCommand(), STATE_HELP))
+    .addCommand(explained(resultsCommand(), RESULTS_HELP))
     .addCommand(worker, { hidden: true });
   return explained(lab, {
     examples: [
@@ -152,6 +153,51 @@ function readFault(text: string, command: Command): string {
   } catch (error) {
     return command.error(`error: ${messageOf(error)}`);
   }
+}
+
+const RESULTS_HELP: Explanation = {
+  examples: [
+    ['noodroute lab results', 'a table of all calls: CSV'],
+    ['noodroute lab results --json --since 10m', 'one JSON object per call, of the last ten minutes'],
+  ],
+  fails: 'no lab runs there',
+};
+
+interface ResultsOptions {
+  readonly csv?: true;
+  readonly json?: true;
+  readonly since?: Date;
+  readonly control: LabAddress;
+}
+
+function resultsCommand(): Command {
+  return new Command('results')
+    .description('Print what became of each call: who called, what was tried, who answered, after how long.')
+    .addOption(new Option('--csv', 'as CSV with a line of names (the default)').conflicts('json'))
+    .option('--json', 'print one JSON object per call')
+    .option('--since <time>', 'only calls from then on: 30s, 10m, 2h, or 2019-06-24T12:00:00Z', moment)
+    .addOption(controlOption())
+    .action(async ({ json, since, control }: ResultsOptions) => {
+      await orFail(async () => {
+        const { labResults } = await import('../lab/client.js');
+        const { csvOf } = await import('../lab/results.js');
+        const calls = await labResults(control, since);
+        const text = json === true ? calls.map((each) => `${JSON.stringify(each)}\n`).join('') : csvOf(calls);
+        process.stdout.write(text);
+      });
+    });
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** A time, or so long ago. */
+function moment(text: string): Date {
+  const [, count, unit = ''] = /^(\d+)([smh])$/.exec(text) ?? [];
+  const time = count === undefined ? new Date(text) : new Date(Date.now() - Number(count) * (UNITS[unit] ?? 0));
+  if (Number.isNaN(time.getTime())) {
+    throw new InvalidArgumentError('expected 30s, 10m, 2h, or a time such as 2019-06-24T12:00:00Z');
+  }
+  return time;
 }
 
 async function setFault(carrier: string, fault: string, { trunk, service, control }: FaultOptions): Promise<void> {

@@ -5,6 +5,8 @@ import type { InviteServer } from '../engine/agent/invite-server.js';
 import { realClock, type EngineClock, type EngineTimer } from '../engine/clock.js';
 import type { TimerTable } from '../engine/timers.js';
 import type { IncomingRequest } from '../engine/transaction/incoming.js';
+import { header, type Header } from '../sip/headers.js';
+import { parseNameAddr } from '../sip/name-addr.js';
 import { parseReasons } from '../sip/reason.js';
 import { parseUri } from '../sip/uri.js';
 import { answerOutsideDialogs, transactionsOf } from './agents.js';
@@ -29,6 +31,10 @@ export interface PointTools {
   readonly timers?: TimerTable;
   /** Told of each answer: the key of the call. */
   answered(callId: string): void;
+  /** Told of each answer that was acknowledged. */
+  connected?(callId: string): void;
+  /** Told when a leg is over that was connected, with how long it was, in milliseconds. */
+  over?(callId: string, talkedMs: number): void;
 }
 
 /** A simulated answering point: rings, answers, speaks and listens until the other side hangs up. */
@@ -108,8 +114,10 @@ export class AnsweringPoint {
     const callId = callKey(headers);
     const asked = parseUri(uri);
     const number = asked.scheme === 'sip' ? (asked.user ?? '') : uri;
+    const caller = callerIn(headers);
+    let connectedAt: number | undefined;
     const note = (what: string): void => {
-      this.#recent.add({ what, callId, number });
+      this.#recent.add({ what, callId, number, caller });
     };
     const { address } = this.#plan;
     const call = new AnsweringCall(
@@ -128,6 +136,8 @@ export class AnsweringPoint {
         connected: () => {
           this.#counts.connected += 1;
           note('connected');
+          this.#tools.connected?.(callId);
+          connectedAt = this.#clock.now();
         },
         cancelled: (elsewhere) => {
           this.#counts[elsewhere ? 'phantomRings' : 'abandoned'] += 1;
@@ -138,6 +148,9 @@ export class AnsweringPoint {
           const { sent, received, receivedBytes } = sumOf(this.#pastRtp, call.rtp);
           Object.assign(this.#pastRtp, { sent, received, receivedBytes });
           note(`over: ${why}`);
+          if (connectedAt !== undefined) {
+            this.#tools.over?.(callId, this.#clock.now() - connectedAt);
+          }
         },
       },
     );
@@ -309,4 +322,11 @@ function sumOf(a: RtpCounts, b: RtpCounts): RtpCounts {
     received: a.received + b.received,
     receivedBytes: a.receivedBytes + b.receivedBytes,
   };
+}
+
+/** The user part of From, or the whole URI. */
+function callerIn(headers: readonly Header[]): string {
+  const uri = parseNameAddr(header(headers, 'From') ?? '')?.uri ?? 'anonymous';
+  const parsed = parseUri(uri);
+  return parsed.scheme === 'sip' ? (parsed.user ?? uri) : uri;
 }

@@ -19,6 +19,9 @@ export interface CarrierCallEvents {
 /** The carrier's core, when the answering point cannot be reached: Q.850 causes 27 and 102. */
 const OUT_OF_ORDER = q850(27, 'Destination out of order');
 const TIMER_EXPIRED = q850(102, 'Recovery on timer expiry');
+const NO_ANSWER = q850(19, 'No answer from user (user alerted)');
+/** A network gives up what rings for longer (the timer T9 of ISUP; here it is short). */
+const RINGS_AT_MOST_MS = 45_000;
 const TEMPORARY_FAILURE = q850(41, 'Temporary failure');
 
 /** A call through a carrier: an INVITE from outside, and one to the answering point, tied in both directions. */
@@ -28,6 +31,7 @@ export class CarrierCall {
   readonly #client: InviteClient;
   #outside: AgentDialog | undefined;
   #inside: AgentDialog | undefined;
+  readonly #startedAt = performance.now();
   #rung = false;
   #over = false;
 
@@ -65,8 +69,15 @@ export class CarrierCall {
     }
   }
 
-  /** Asks the outside whether it still knows the call; where it does not, the call is over. */
+  /**
+   * Asks the outside whether it still knows the call; where it does not, the call is over. What rings for too long is over
+   * too: its answer, or the end of it, was lost.
+   */
   audit(): void {
+    if (this.#inside === undefined && performance.now() - this.#startedAt > RINGS_AT_MOST_MS) {
+      this.#client.cancel([NO_ANSWER]);
+      return this.#reject(480, [NO_ANSWER], '');
+    }
     const end = (): void => {
       release(this.#outside, []);
       this.drop();

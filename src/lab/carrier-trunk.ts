@@ -13,7 +13,7 @@ import type { FaultOrder } from './fault-places.js';
 import { FaultFilter } from './fault-filter.js';
 import { behaviourOf, type Behaviour, type Fault } from './faults.js';
 import { callKey, carried, failureReason, q850 } from './headers.js';
-import type { LabAddress, NumberPlan, TrunkPlan } from './plan.js';
+import type { LabAddress, MobileTraits, NumberPlan, TrunkPlan } from './plan.js';
 import { diceOf, type Dice } from './random.js';
 import { RelayableUdp } from './relayable-udp.js';
 import { ResettingListener } from './resetting-listener.js';
@@ -57,6 +57,10 @@ export class CarrierTrunk {
   readonly #counts: CallCounts = { invites: 0, rung: 0, answered: 0, failed: 0, cancelled: 0 };
   readonly #calls = new Set<CarrierCall>();
   readonly #swallowed = new Set<SwallowedCall>();
+  /** Calls of a mobile trunk that are on their way to the far end. */
+  readonly #dialling = new Set<SwallowedCall>();
+  /** Channels whose call is over, and that are not free yet. */
+  #releasing = 0;
   #options = 0;
   #agent: Agent | undefined;
   #transport: RelayableUdp | undefined;
@@ -84,7 +88,7 @@ export class CarrierTrunk {
   }
 
   get openLegs(): number {
-    return this.#calls.size + this.#swallowed.size;
+    return this.#calls.size + this.#swallowed.size + this.#dialling.size;
   }
 
   state(): TrunkState {
@@ -94,7 +98,7 @@ export class CarrierTrunk {
       address: `${address}:${port}`,
       fault: this.#faults.text(),
       channels,
-      channelsInUse: this.#calls.size,
+      channelsInUse: this.#channelsInUse,
       ...this.#counts,
       options: this.#options,
       dropped: { ...this.#filter.dropped },
@@ -147,10 +151,11 @@ export class CarrierTrunk {
     const agent = this.#agent;
     this.#agent = undefined;
     this.#transport = undefined;
-    for (const call of [...this.#calls, ...this.#swallowed]) {
+    for (const call of [...this.#calls, ...this.#swallowed, ...this.#dialling]) {
       call.drop();
     }
     this.#swallowed.clear();
+    this.#dialling.clear();
     await agent?.close();
   }
 
@@ -196,13 +201,55 @@ export class CarrierTrunk {
 
   #route(call: InviteServer, dialled: string, fault: Fault): void {
     const number = numberOf(this.#plan, dialled);
-    if (this.#calls.size >= this.#plan.channels) {
+    if (this.#channelsInUse >= this.#plan.channels) {
       this.#reject(call, dialled, 503, [NO_CHANNEL]);
     } else if (number === undefined) {
       this.#reject(call, dialled, 404, [UNALLOCATED]);
-    } else {
+    } else if (this.#plan.mobile === undefined) {
       this.#connect(call, number, fault);
+    } else {
+      this.#dialMobile(call, number, fault, this.#plan.mobile);
     }
+  }
+
+  /** A mobile gateway pretends progress while it dials; the far end rings later. */
+  #dialMobile(server: InviteServer, number: NumberPlan, fault: Fault, { fakeProgress, setUpMs }: MobileTraits): void {
+    const end = (what: 'cancelled' | 'failed', status?: number): void => {
+      this.#dialling.delete(call);
+      this.#releaseLater();
+      this.#counts[what] += 1;
+      this.#note(what, server, number.number, status);
+    };
+    const call = new SwallowedCall(server, fakeProgress ? 'ringing-tone' : 'nothing', this.#plan.address, {
+      cancelled: () => {
+        end('cancelled');
+      },
+      failed: (status) => {
+        end('failed', status);
+      },
+    });
+    this.#dialling.add(call);
+    realClock.setTimer(setUpMs, () => {
+      if (this.#dialling.delete(call)) {
+        call.drop();
+        this.#connect(server, number, fault);
+      }
+    });
+  }
+
+  /** A mobile channel stays busy for a while when its call is over. */
+  #releaseLater(): void {
+    const releaseMs = this.#plan.mobile?.releaseMs ?? 0;
+    if (releaseMs > 0) {
+      this.#releasing += 1;
+      realClock.setTimer(releaseMs, () => {
+        this.#releasing -= 1;
+      });
+    }
+  }
+
+  get #channelsInUse(): number {
+    return this.#calls.size + this.#dialling.size + this.#releasing;
   }
 
   #refusal(fault: Fault): { readonly status: number; readonly headers: readonly Header[] } | undefined {
@@ -267,6 +314,7 @@ export class CarrierTrunk {
       },
       over: () => {
         this.#calls.delete(call);
+        this.#releaseLater();
         this.#note('over', server, number);
       },
     });
@@ -276,7 +324,7 @@ export class CarrierTrunk {
   /** The caller without its tag; on a mobile network the SIM stands in its place. */
   #headersInside(headers: readonly Header[]): readonly Header[] {
     if (this.#plan.hidesCaller) {
-      const from = `<sip:${this.id}@${this.#plan.address};user=phone>`;
+      const from = `<sip:${this.#plan.simNumber ?? this.id}@${this.#plan.address};user=phone>`;
       return [{ name: 'From', value: from }, ...withoutHeader(carried(headers), ...BESIDE_THE_VOICE)];
     }
     const caller = parseNameAddr(header(headers, 'From') ?? '');

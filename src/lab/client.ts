@@ -1,5 +1,6 @@
 import type { FaultPlace } from './fault-places.js';
 import type { LabAddress } from './plan.js';
+import type { CallResult } from './results.js';
 import type { LabState } from './state.js';
 
 /** The lab did not do what was asked. The message is one line for the user. */
@@ -23,6 +24,12 @@ export async function setLabFault(
 ): Promise<void> {
   const body = JSON.stringify({ carrier, fault, ...where });
   await ask(control, '/faults', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+}
+
+/** What became of the calls, of those that came in at this moment or later. Throws LabClientError. */
+export async function labResults(control: LabAddress, since?: Date): Promise<readonly CallResult[]> {
+  const query = since === undefined ? '' : `?since=${since.toISOString()}`;
+  return (await ask(control, `/results${query}`, { method: 'GET' })) as readonly CallResult[];
 }
 
 async function ask({ address, port }: LabAddress, path: string, init: RequestInit): Promise<unknown> {

@@ -3,6 +3,7 @@ import { Hono, type Context } from 'hono';
 import { OrderError, type FaultPlace } from './fault-places.js';
 import { FaultError, parseFault, type Fault } from './faults.js';
 import { isLoopback, type LabAddress } from './plan.js';
+import { csvOf, type CallResult } from './results.js';
 import type { LabState } from './state.js';
 
 /** What the control interface needs of the lab. */
@@ -11,7 +12,19 @@ export interface Controlled {
   setFault(carrier: string, fault: Fault, where?: FaultPlace): Promise<void>;
   /** Takes every fault away. */
   clear(): Promise<void>;
+  /** What is wrong now, by trunk. */
+  faults(): readonly FaultInForce[];
   state(): Promise<LabState>;
+  /** What became of the calls, of those that came in at this moment or later. */
+  results(since?: Date): readonly CallResult[];
+}
+
+/** A fault that is in force on a trunk. */
+export interface FaultInForce {
+  readonly carrier: string;
+  readonly trunk: string;
+  readonly service?: string;
+  readonly fault: string;
 }
 
 /**
@@ -20,7 +33,9 @@ export interface Controlled {
  * - `GET /state`: the carriers with their faults and counts, the answering points, the processes;
  * - `POST /faults` with `{ "carrier": "kpn", "fault": "loss=5% delay=300ms", "trunk": "kpn-a", "service": "112" }`; without
  *   `trunk` on all of them, without `service` on all calls;
- * - `DELETE /faults`: clear everything.
+ * - `GET /faults`: what is wrong now, trunk by trunk;
+ * - `DELETE /faults`: clear everything;
+ * - `GET /results`: what became of each call; `?since=2019-06-24T12:00:00Z` from then on, `?format=csv` as CSV.
  *
  * @returns a function that closes it.
  * @throws with `code` EADDRINUSE and the like when it cannot listen.
@@ -58,11 +73,29 @@ export function controlRoutes(lab: Controlled): Hono {
   });
   app.get('/state', async (context) => context.json(await lab.state()));
   app.post('/faults', async (context) => setFault(lab, context));
+  app.get('/faults', (context) => context.json(lab.faults()));
+  app.get('/results', (context) => results(lab, context));
+  app.notFound((context) => context.json({ error: `there is no ${context.req.method} ${context.req.path}` }, 404));
   app.delete('/faults', async (context) => {
     await lab.clear();
     return context.json({ ok: true });
   });
   return app;
+}
+
+function results(lab: Controlled, context: Context): Response {
+  const { since, format = 'json' } = context.req.query();
+  const from = since === undefined ? undefined : new Date(since);
+  if (from !== undefined && Number.isNaN(from.getTime())) {
+    return context.json({ error: `since=${since} is no time, expected one such as 2019-06-24T12:00:00Z` }, 400);
+  }
+  if (format !== 'json' && format !== 'csv') {
+    return context.json({ error: `format=${format} is not known, expected json or csv` }, 400);
+  }
+  const calls = lab.results(from);
+  return format === 'csv'
+    ? context.body(csvOf(calls), 200, { 'content-type': 'text/csv; charset=utf-8' })
+    : context.json(calls);
 }
 
 async function setFault(lab: Controlled, context: Context): Promise<Response> {

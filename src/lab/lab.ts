@@ -4,17 +4,26 @@ import type { ChildProcess } from 'node:child_process';
 import type { CallReport } from '../domain/call-report.js';
 import type { HealthChange } from '../domain/health.js';
 import { messageOf } from '../domain/errors.js';
-import { startControl, type Controlled } from './control.js';
+import { startControl, type Controlled, type FaultInForce } from './control.js';
 import { serverSentEvents, type ServerSentEvent } from './events.js';
 import { faultLine, OrderError, trunksFor, type FaultOrder, type FaultPlace } from './fault-places.js';
-import { CLEAR, type Fault } from './faults.js';
+import { CLEAR, printFault, type Fault } from './faults.js';
 import { callLine, changeLines } from './lines.js';
 import type { ProcessMessage, StartOrder } from './messages.js';
 import { give } from './orders.js';
-import { WRONG_NUMBER, type CarrierPlan, type LabAddress, type LabPlan, type SipPlan, type TrunkPlan } from './plan.js';
+import {
+  WRONG_NUMBER,
+  type CarrierPlan,
+  type LabAddress,
+  type LabPlan,
+  type PointPlan,
+  type SipPlan,
+  type TrunkPlan,
+} from './plan.js';
 import { explainTaken, findTaken, type Endpoint } from './ports.js';
 import { gatewayComplaint } from './log-line.js';
 import { CarrierRelay } from './relays.js';
+import { Results, type CallResult } from './results.js';
 import { LabStartError, READY_WITHIN_MS, Supervised } from './supervised.js';
 import type { CarrierState, LabState, PointState } from './state.js';
 
@@ -44,7 +53,6 @@ const RECONNECT_AFTER_MS = 200;
 const EVENTS_WITHIN_MS = 3_000;
 /** Changes of health so close together are one piece of news. */
 const CHANGES_TOGETHER_MS = 20;
-const ANSWERS_REMEMBERED = 1_000;
 
 /** The gateway with a simulated world around it, each part a process of its own. */
 export class Lab implements Controlled {
@@ -55,8 +63,7 @@ export class Lab implements Controlled {
   readonly #relays: ReadonlyMap<string, CarrierRelay>;
   /** By trunk and service. Kept here, so that a carrier that is started again has its faults again. */
   readonly #faults = new Map<string, FaultOrder>();
-  /** Which answering point answered, by the key of the call. */
-  readonly #answers = new Map<string, string>();
+  readonly #results = new Results((trunk, number) => this.#behind(trunk, number)?.id);
   readonly #stopped = new AbortController();
   readonly #changes: HealthChange[] = [];
   #closeControl: (() => Promise<void>) | undefined;
@@ -169,6 +176,23 @@ export class Lab implements Controlled {
     };
   }
 
+  results(since?: Date): readonly CallResult[] {
+    return this.#results.list(since);
+  }
+
+  faults(): readonly FaultInForce[] {
+    const carrierOf = (trunk: string): string =>
+      this.#options.plan.carriers.find(({ trunks }) => trunks.some(({ id }) => id === trunk))?.id ?? '';
+    return [...this.#faults.values()]
+      .map(({ trunk, fault, service }) => ({
+        carrier: carrierOf(trunk),
+        trunk,
+        ...(service === undefined ? {} : { service }),
+        fault: printFault(fault),
+      }))
+      .filter(({ fault }) => fault !== 'clear');
+  }
+
   #processes(): readonly Supervised[] {
     return [this.#gateway, this.#psap, ...this.#carriers.values()];
   }
@@ -237,14 +261,14 @@ export class Lab implements Controlled {
   }
 
   #heard(message: ProcessMessage): void {
-    if (!('answered' in message)) {
-      return;
+    if ('connected' in message) {
+      this.#results.connected(message.connected.point, message.connected.callId);
     }
-    const { point, callId } = message.answered;
-    this.#answers.set(callId, point);
-    const [oldest] = this.#answers.keys();
-    if (this.#answers.size > ANSWERS_REMEMBERED && oldest !== undefined) {
-      this.#answers.delete(oldest);
+    if ('over' in message) {
+      this.#results.over(message.over.callId, message.over.talkedMs);
+    }
+    if ('answered' in message) {
+      this.#results.answered(message.answered.point, message.answered.callId);
     }
   }
 
@@ -343,12 +367,14 @@ export class Lab implements Controlled {
   }
 
   #report({ event, data }: ServerSentEvent): void {
+    const said: unknown = data === '' ? undefined : JSON.parse(data);
+    this.#results.heard(event, said);
     if (event === 'call') {
-      const report = JSON.parse(data) as CallReport;
+      const report = said as CallReport;
       this.#sayChanges();
       this.#options.say(callLine(report, this.#answeredBy(report)));
     } else if (event === 'health') {
-      this.#changes.push(JSON.parse(data) as HealthChange);
+      this.#changes.push(said as HealthChange);
       setTimeout(() => {
         this.#sayChanges();
       }, CHANGES_TOGETHER_MS);
@@ -364,14 +390,17 @@ export class Lab implements Controlled {
   /** As the answering point says; where the trunk carries no call identifier, as the dial plan says. */
   #answeredBy({ callId, attempts }: CallReport): string | undefined {
     const answered = attempts.find(({ outcome }) => outcome === 'answered');
-    const { carriers, points } = this.#options.plan;
-    const dialled = carriers
-      .flatMap(({ trunks }) => trunks)
-      .find(({ id }) => id === answered?.trunk)
-      ?.numbers.find(({ number }) => number === answered?.number)?.point;
-    const said = this.#answers.get(callId);
-    const point = [...points, WRONG_NUMBER].find(({ id }) => id === said) ?? dialled;
+    const said = this.#results.pointOf(callId);
+    const point =
+      [...this.#options.plan.points, WRONG_NUMBER].find(({ id }) => id === said) ??
+      (answered === undefined ? undefined : this.#behind(answered.trunk, answered.number));
     return point === undefined ? undefined : `${point.id} (${point.name})`;
+  }
+
+  /** The answering point that a number rings on a trunk, after the dial plan. */
+  #behind(trunk: string, number: string): PointPlan | undefined {
+    const trunks = this.#options.plan.carriers.flatMap((carrier) => carrier.trunks);
+    return trunks.find(({ id }) => id === trunk)?.numbers.find((each) => each.number === number)?.point;
   }
 }
 

@@ -44,4 +44,6 @@ export interface OrderMessage {
 /** From a process to the lab: the reply to an order, or news of its own. */
 export type ProcessMessage =
   | { readonly id: number; readonly reply: Reply }
-  | { readonly answered: { readonly point: string; readonly callId: string } };
+  | { readonly answered: { readonly point: string; readonly callId: string } }
+  | { readonly connected: { readonly point: string; readonly callId: string } }
+  | { readonly over: { readonly callId: string; readonly talkedMs: number } };

@@ -28,12 +28,28 @@ export interface NumberPlan {
   readonly point: PointPlan;
 }
 
+/** What a GSM or LTE gateway does that a fixed trunk does not. */
+export interface MobileTraits {
+  /** Whether it says 183, with ringing tone of its own, as soon as it dials. It proves nothing. */
+  readonly fakeProgress: boolean;
+  /** How long the mobile network takes before the far end rings. */
+  readonly setUpMs: number;
+  /** How long a channel stays busy when its call is over. */
+  readonly releaseMs: number;
+}
+
+/** As the boxes do that are sold. */
+const USUAL_MOBILE: MobileTraits = { fakeProgress: true, setUpMs: 2_000, releaseMs: 2_000 };
+
 /** A trunk of a simulated carrier. */
 export interface TrunkPlan extends SipPlan {
   readonly id: string;
   readonly channels: number;
   /** A mobile network shows the number of its SIM in place of the caller's, and carries nothing beside the voice. */
   readonly hidesCaller: boolean;
+  /** The number that is shown then; the id of the trunk where it is not known. */
+  readonly simNumber?: string;
+  readonly mobile?: MobileTraits;
   readonly numbers: readonly NumberPlan[];
 }
 
@@ -132,6 +148,8 @@ function planTrunk(trunk: Trunk, network: Network, points: ReadonlyMap<Destinati
     transport: trunk.address.transport === 'tcp' ? 'tcp' : 'udp',
     channels: trunk.channels,
     hidesCaller: trunk.kind === 'mobile',
+    ...(trunk.ownNumber === undefined ? {} : { simNumber: trunk.ownNumber }),
+    ...(trunk.kind === 'mobile' ? { mobile: USUAL_MOBILE } : {}),
     numbers: numbersOf(trunk.id, network, points),
   };
 }

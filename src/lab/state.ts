@@ -29,6 +29,8 @@ export interface RecentEvent {
   /** The NENA call identifier where the INVITE had one, else the Call-ID. */
   readonly callId: string;
   readonly number: string;
+  /** Who calls, as an answering point sees it. */
+  readonly caller?: string;
   readonly trunk?: string;
   readonly status?: number;
 }

@@ -2,10 +2,11 @@ import type { InviteServer } from '../engine/agent/invite-server.js';
 import { realClock } from '../engine/clock.js';
 import { MediaSession, SDP_TYPE, sdpOf } from './media.js';
 import { Pacer, RtpStream } from './rtp.js';
-import { congestionTone } from './tone.js';
+import type { Speech } from './speech.js';
+import { congestionTone, ringingTone } from './tone.js';
 
 /** What the caller's side sees of a call that goes nowhere. */
-export type Show = 'nothing' | 'ringing' | 'tone';
+export type Show = 'nothing' | 'ringing' | 'tone' | 'ringing-tone';
 
 /** What a swallowed call tells its trunk. */
 export interface SwallowedEvents {
@@ -14,7 +15,7 @@ export interface SwallowedEvents {
 }
 
 const pacer = new Pacer(realClock);
-let tone: ReturnType<typeof congestionTone> | undefined;
+const tones = new Map<Show, Speech>();
 
 /** A call that a carrier takes in and brings nowhere: it stays open until the other side gives up. */
 export class SwallowedCall {
@@ -35,19 +36,18 @@ export class SwallowedCall {
     });
     if (show === 'ringing') {
       server.provisional(180, [], '');
-    } else if (show === 'tone') {
-      this.#play(address);
+    } else if (show !== 'nothing') {
+      this.#play(address, toneOf(show));
     }
   }
 
-  /** The trunk is gone: nothing is said. */
+  /** The trunk is gone, or somebody else goes on with the call: nothing is said. */
   drop(): void {
     this.#over = true;
     this.#stream?.close();
   }
 
-  #play(address: string): void {
-    tone ??= congestionTone();
+  #play(address: string, tone: Speech): void {
     RtpStream.open(address, tone, pacer).then(
       (stream) => {
         this.#stream = stream;
@@ -80,4 +80,10 @@ export class SwallowedCall {
     this.#server.reject(status);
     this.#events.failed(status);
   }
+}
+
+function toneOf(show: 'tone' | 'ringing-tone'): Speech {
+  const tone = tones.get(show) ?? (show === 'tone' ? congestionTone() : ringingTone());
+  tones.set(show, tone);
+  return tone;
 }

@@ -107,5 +107,11 @@ async function openPoint(plan: PointPlan, speech: Speech, pacer: Pacer): Promise
     answered: (callId) => {
       tell({ answered: { point: plan.id, callId } });
     },
+    connected: (callId) => {
+      tell({ connected: { point: plan.id, callId } });
+    },
+    over: (callId, talkedMs) => {
+      tell({ over: { callId, talkedMs } });
+    },
   });
 }

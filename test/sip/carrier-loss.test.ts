@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { startLab, type TestLab } from '../support/lab.js';
+import { isQuiet, nothing, open } from '../support/leftovers.js';
 import { runSipp } from '../support/sipp.js';
 import { until } from '../support/until.js';
 
@@ -97,34 +98,6 @@ function report(t: Test, times: readonly number[]): void {
     Math.max(...times) < 3 * 1_000,
     'nobody waited longer than a second for ringing, three times that on a busy machine',
   );
-}
-
-async function open(lab: TestLab): Promise<Readonly<Record<string, unknown>>> {
-  const { carriers, psaps } = await lab.state();
-  const { openCalls, dialogs, engine } = await lab.stats();
-  const { inviteClients, inviteServers, otherClients, otherServers, probes, legs, asked } = engine;
-  const others = Number(otherClients) + Number(otherServers) - Number(probes);
-  return {
-    gateway: { openCalls, dialogs },
-    engine: { dialogs: engine['dialogs'], inviteClients, inviteServers, others, legs, asked },
-    carriers: carriers.map((each) => each.open),
-    psaps: psaps.map((each) => each.open),
-  };
-}
-
-const NOTHING = { legs: 0, transactions: 0, dialogs: 0 };
-
-function nothing(carriers: number, psaps: number): Readonly<Record<string, unknown>> {
-  return {
-    gateway: { openCalls: 0, dialogs: 0 },
-    engine: { dialogs: 0, inviteClients: 0, inviteServers: 0, others: 0, legs: 0, asked: 0 },
-    carriers: Array.from({ length: carriers }, () => NOTHING),
-    psaps: Array.from({ length: psaps }, () => NOTHING),
-  };
-}
-
-async function isQuiet(lab: TestLab): Promise<boolean> {
-  return JSON.stringify(await open(lab)) === JSON.stringify(nothing(3, 2));
 }
 
 async function nothingLeft(t: Test, lab: TestLab): Promise<void> {

@@ -8,7 +8,7 @@ import { verifyJournal } from '../../src/adapters/journal/verify.js';
 import { startGateway } from '../support/gateway.js';
 import { entriesOf, ofType } from '../support/journal.js';
 import { startLab } from '../support/lab.js';
-import { runSipp, startSipp } from '../support/sipp.js';
+import { callIdsOf, runSipp, startSipp } from '../support/sipp.js';
 import { until } from '../support/until.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -133,12 +133,3 @@ t.test(
     t.ok(worst < 3 * 200 + 200, `answered after ${worst} ms at most (promise: 200 ms more than usual)`);
   },
 );
-
-/** The Call-IDs of the messages in SIPp's log that look like this. */
-function callIdsOf(messages: string, pattern: RegExp): ReadonlySet<string> {
-  const ids = messages.split(/^-{20,}.*$/m).flatMap((entry) => {
-    const callId = /^Call-ID:\s*(\S+)/im.exec(entry)?.[1];
-    return callId !== undefined && pattern.test(entry) ? [callId] : [];
-  });
-  return new Set(ids);
-}

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CallReport } from '../../src/domain/call-report.js';
-import { labState, setLabFault } from '../../src/lab/client.js';
+import { labResults, labState, setLabFault } from '../../src/lab/client.js';
 import type { FaultPlace } from '../../src/lab/fault-places.js';
+import type { CallResult } from '../../src/lab/results.js';
 import type { LabState } from '../../src/lab/state.js';
 import { until } from './until.js';
 
@@ -25,6 +26,9 @@ export interface TestLab {
   readonly lines: readonly string[];
   state(): Promise<LabState>;
   fault(carrier: string, fault: string, where?: FaultPlace): Promise<void>;
+  /** `host:port` where it takes orders. */
+  readonly control: string;
+  results(since?: Date): Promise<readonly CallResult[]>;
   calls(): Promise<readonly CallReport[]>;
   stats(): Promise<LabStats>;
   stop(): Promise<void>;
@@ -72,6 +76,8 @@ export async function startLab(net: number): Promise<TestLab> {
     fault: async (carrier, fault, where) => {
       await setLabFault(control, carrier, fault, where);
     },
+    control: `${host}:8081`,
+    results: async (since) => labResults(control, since),
     calls: async () => get('/calls'),
     stats: async () => get('/stats'),
     stop: async () => {

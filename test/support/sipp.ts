@@ -189,3 +189,12 @@ function globRtt(folder: string): string | undefined {
 function text(path: string): string {
   return existsSync(path) ? readFileSync(path, 'latin1') : '';
 }
+
+/** The Call-IDs of the messages in SIPp's log that look like this. */
+export function callIdsOf(messages: string, pattern: RegExp): ReadonlySet<string> {
+  const ids = messages.split(/^-{20,}.*$/m).flatMap((entry) => {
+    const callId = /^Call-ID:\s*(\S+)/im.exec(entry)?.[1];
+    return callId !== undefined && pattern.test(entry) ? [callId] : [];
+  });
+  return new Set(ids);
+}

@@ -15,12 +15,25 @@ import { callLine, changeLines, resultLine } from '../../src/lab/lines.js';
 import { gatewayComplaint } from '../../src/lab/log-line.js';
 import { MediaSession, sdpOf } from '../../src/lab/media.js';
 import { isLoopback, labPlan, LabPlanError } from '../../src/lab/plan.js';
+import type { CallResult } from '../../src/lab/results.js';
 import { explainTaken } from '../../src/lab/ports.js';
 import type { MediaTarget, RtpStream } from '../../src/lab/rtp.js';
 import { encode, loadSpeech, readWav } from '../../src/lab/speech.js';
 import type { LabState } from '../../src/lab/state.js';
 import { parseSdp } from '../../src/sip/sdp.js';
 import { smallNetwork } from '../support/network.js';
+
+const RESULT: CallResult = {
+  at: '2019-06-24T12:00:00.000Z',
+  sipCallId: 'a@b',
+  callId: 'c1',
+  caller: '+31612345678',
+  service: '112',
+  outcome: 'open',
+  attempts: [],
+  connected: 0,
+  legsMs: [],
+};
 
 t.test(
   'the lab of npm start: KPN, a second carrier, a mobile gateway, and two answering points behind them',
@@ -252,6 +265,8 @@ t.test('control: faults are set by programs on this machine only', async (t) => 
       orders.push('clear');
     },
     state: async () => ({ sip: ['127.0.0.1:5060'] }) as unknown as LabState,
+    faults: () => [{ carrier: 'kpn', trunk: 'kpn-a', fault: 'lie' }],
+    results: (since) => [{ ...RESULT, at: since?.toISOString() ?? RESULT.at }],
   });
   const ask = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const init = { method, headers: { host: '127.0.0.1:8081', ...headers } };
@@ -263,6 +278,20 @@ t.test('control: faults are set by programs on this machine only', async (t) => 
   });
   t.match(await ask('DELETE', '/faults'), { status: 200 });
   t.match(await ask('GET', '/state'), { status: 200, answer: { sip: ['127.0.0.1:5060'] } });
+  t.same((await ask('GET', '/faults')).answer, [{ carrier: 'kpn', trunk: 'kpn-a', fault: 'lie' }]);
+  t.same((await ask('GET', '/results')).answer, [RESULT]);
+  t.match((await ask('GET', '/results?since=2019-06-24T13:00:00%2B02:00')).answer, [
+    { at: '2019-06-24T11:00:00.000Z' },
+  ]);
+  t.same(await ask('GET', '/results?since=yesterday'), {
+    status: 400,
+    answer: { error: 'since=yesterday is no time, expected one such as 2019-06-24T12:00:00Z' },
+  });
+  t.match(await ask('GET', '/results?format=xml'), { status: 400, answer: { error: /expected json or csv/ } });
+  t.same(await ask('GET', '/fault'), { status: 404, answer: { error: 'there is no GET /fault' } });
+  const csv = await app.request('/results?format=csv', { headers: { host: '127.0.0.1:8081' } });
+  t.match(csv.headers.get('content-type'), /^text\/csv/);
+  t.match((await csv.text()).split('\r\n')[0], /^at,sip_call_id,call_id,caller,/);
   t.same(orders, [['kpn', parseFault('lie'), { trunk: 'kpn-a', service: '112' }], 'clear']);
   t.match(await ask('POST', '/faults', { carrier: 'kpn', fault: 'nonsense' }), { status: 400 });
   t.match(await ask('POST', '/faults', 'nonsense'), { status: 400 });
