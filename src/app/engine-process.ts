@@ -103,7 +103,7 @@ export class EngineProcess {
     const args = [MAIN, 'engine', '--admin', `${control.host}:${control.port}`, ...options, '--log-level', logLevel];
     // The engine ends with us: it watches the pipe that is its standard input.
     const more = ['--trying-after', String(TRYING_AFTER), '--forgiving', '--exit-with-parent'];
-    const child = spawn(process.execPath, [...args, ...more], {
+    const child = spawn(process.execPath, [...args, ...tlsOptions(tls), ...more], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NOODROUTE_ENGINE_SECRET: secret },
     });

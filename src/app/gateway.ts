@@ -20,6 +20,7 @@ import { HealthKeeper } from './health-keeper.js';
 import { Watch } from './watch.js';
 import { fileJournal, journalAlarm } from './journal.js';
 import { Prober } from './prober.js';
+import { SipServers } from './sip-servers.js';
 
 const CONNECT_WITHIN_MS = 5_000;
 
@@ -43,6 +44,12 @@ export type Reloaded =
       readonly problems: readonly string[];
     };
 
+/** A SIP server, and how to get in. */
+interface ConnectedServer {
+  readonly access: Config['sip']['servers'][number];
+  readonly server: DrachtioServer;
+}
+
 /** The whole gateway, wired. */
 export class Gateway {
   #config: Config;
@@ -53,7 +60,8 @@ export class Gateway {
   readonly #onDisk: FileJournal;
   readonly #journal: Journal;
   readonly #version: string;
-  readonly #server: DrachtioServer;
+  readonly #members: readonly ConnectedServer[];
+  readonly #server: SipServers;
   readonly #store: HealthFile;
   readonly #keeper: HealthKeeper;
   readonly #alarms: Alarms;
@@ -79,7 +87,13 @@ export class Gateway {
       this.#journal.record(journalAlarm(trouble));
     });
     this.#journal = fanOut(this.#recent, this.#onDisk);
-    this.#server = new DrachtioServer(clock, log);
+    const member = (): DrachtioServer => new DrachtioServer(clock, log);
+    const [first, ...others] = config.sip.servers.map((access) => ({ access, server: member() }));
+    this.#members = first === undefined ? [] : [first, ...others];
+    this.#server = new SipServers(
+      first?.server ?? member(),
+      others.map(({ server }) => server),
+    );
     this.#store = new HealthFile(join(config.journal.directory, 'health.json'), log);
     this.#keeper = new HealthKeeper(config.network, clock, this.#journal, log, this.#server, this.#store);
     const notifiers = [new LogNotifier(log)];
@@ -112,10 +126,7 @@ export class Gateway {
       engine === 'embedded'
         ? new EngineProcess({ contacts, control, secret, tls, logLevel: config.log.level }, clock, log)
         : undefined;
-    this.#connectWith = { host: control.host, port: control.port, secret };
   }
-
-  readonly #connectWith: { readonly host: string; readonly port: number; readonly secret: string };
 
   /**
    * Starts everything; resolves when calls are accepted.
@@ -172,28 +183,33 @@ export class Gateway {
     this.#watch.stop();
     this.#keeper.close();
     await this.#store.close();
-    this.#server.close();
+    for (const { server } of this.#members) {
+      server.close();
+    }
     await this.#engine?.stop();
     await this.#closeAdmin?.();
     this.#journal.record({ type: 'process-stopped', cause });
     await this.#onDisk.close();
   }
 
+  /** To all servers; the first one that is there is enough to begin. */
   async #connect(): Promise<void> {
-    const { host, port } = this.#connectWith;
+    const all = this.#members.map(({ access: { host, port } }) => `${host}:${port}`).join(', ');
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
-        reject(new StartError(`no SIP server takes orders on ${host}:${port}`));
+        reject(new StartError(`no SIP server takes orders on ${all}`));
       }, CONNECT_WITHIN_MS);
-      this.#server.onConnection((connected) => {
-        if (connected) {
-          clearTimeout(timer);
-          resolve();
-        }
-      });
-      this.#server.connect(this.#connectWith);
+      for (const { server, access } of this.#members) {
+        server.onConnection((connected) => {
+          if (connected) {
+            clearTimeout(timer);
+            resolve();
+          }
+        });
+        server.connect({ host: access.host, port: access.port, secret: access.secret.reveal() });
+      }
     });
-    this.#log.info({ host, port }, 'calls are accepted');
+    this.#log.info({ servers: all }, 'calls are accepted');
   }
 
   #route(service: string, without: readonly string[]): ReturnType<AdminView['route']> {

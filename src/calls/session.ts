@@ -242,7 +242,7 @@ export class CallSession {
     const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
     this.#ports.attemptStarted(attempt, this, invite);
     const channel = this.#ports.takeChannel(attempt.planned.trunk);
-    const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt, channel));
+    const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt, channel), this.subject.incoming);
     const sent: SentMessage = { transport: invite.nextHop.transport, bytes: bytesOf(invite) };
     this.#legs.set(attempt.id, { leg, channel, sent, offered: hasSdp(invite) });
     this.#armDeadlines(attempt, sent);

@@ -182,7 +182,8 @@ export interface SipServer {
   /** Whether 100 Trying reaches us, so that "nothing came back" and "100, then nothing" can be told apart. */
   readonly reportsTrying: boolean;
   /** Never throws: what cannot be sent is reported as failed. Nothing is reported before it returns. */
-  invite(request: InviteRequest, events: CalleeEvents): CalleeLeg;
+  /** @param forCall whose attempt it is: of several servers it goes out over the one that the call came in on. */
+  invite(request: InviteRequest, events: CalleeEvents, forCall?: IncomingCall): CalleeLeg;
   /** Sends one OPTIONS and waits at most `timeout` for any response. */
   probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer>;
 }

@@ -8,7 +8,7 @@ import type { CallReport } from '../../src/domain/call-report.js';
 import { startDrachtio, usesDrachtio, type DrachtioProcess } from './drachtio-server.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const SECRET = 'only-for-tests';
+export const SECRET = 'only-for-tests';
 
 /** A trunk of a test site. Each carrier has its own core, so trunks of two carriers are independent. */
 export interface TestTrunk {
@@ -29,6 +29,8 @@ export interface TestSite {
   readonly noPath?: 'hold' | 'wilt';
   /** OPTIONS probes; off by default, so that a silent far end is found by the calls under test. */
   readonly probeInterval?: string;
+  /** Addresses of more SIP servers, with the secret of the tests. */
+  readonly servers?: readonly string[];
   /** Where its journal is; otherwise in a folder that goes with the test. */
   readonly journal?: string;
 }
@@ -182,6 +184,7 @@ sip:
   engine: ${usesDrachtio ? 'drachtio' : 'embedded'}
   contacts: [sip:${site.host}:5060;transport=udp]
   control: { host: ${site.host}, port: 9022, secretFile: secret }
+  servers: [${(site.servers ?? []).map((host) => `{ host: ${host}, secretFile: secret }`).join(', ')}]
 admin: { address: ${site.host}, port: 8080 }
 journal: { directory: ${site.journal ?? 'journal'} }
 log: { level: info }

@@ -118,14 +118,10 @@ function muteCalls({ inventory: { source, value } }: Draft): readonly Problem[] 
 }
 
 /** What is loaded, but what the gateway does nothing with yet: nobody may count on it. */
-function notUsedYet({ site, inventory: { source, value } }: Draft): readonly Problem[] {
-  const more = 'the gateway does not connect to more SIP servers yet: only sip.control is used';
+function notUsedYet({ inventory: { source, value } }: Draft): readonly Problem[] {
   const challenges =
     'the gateway does not answer digest challenges yet: calls over the trunk fail where it is challenged';
-  return [
-    ...(site.value.sip.servers.length === 0 ? [] : [site.source.problem(['sip', 'servers'], more)]),
-    ...Object.entries(value.trunks)
-      .filter(([, { credentials }]) => credentials !== undefined)
-      .map(([id]) => source.problem(['trunks', id, 'credentials'], challenges)),
-  ];
+  return Object.entries(value.trunks)
+    .filter(([, { credentials }]) => credentials !== undefined)
+    .map(([id]) => source.problem(['trunks', id, 'credentials'], challenges));
 }

@@ -1,0 +1,90 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { SECRET, startGateway } from '../support/gateway.js';
+import { SDP, startRawCaller } from '../support/raw-caller.js';
+import { startRawPeer, valueOf } from '../support/raw-peer.js';
+import { until } from '../support/until.js';
+
+// Two SIP servers, one gateway: each takes calls, and one may die.
+const [FIRST, SECOND, TRUNK] = ['127.31.41.1', '127.31.41.2', '127.31.41.5'];
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+async function startSecond(): Promise<ChildProcess> {
+  const options = ['engine', '--admin', `${SECOND}:9022`, '--contact', `sip:${SECOND}`, '--exit-with-parent'];
+  const child = spawn(process.execPath, [MAIN, ...options], {
+    env: { ...process.env, NOODROUTE_ENGINE_SECRET: SECRET },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+t.test('calls come in on any server; when one dies, the other has the next attempt within 1 s', async (t) => {
+  let answers = true;
+  const trunk = await startRawPeer(TRUNK, 5060, (request, peer) => {
+    if (request.startsWith('INVITE ')) {
+      const contact = [`Contact: <sip:desk@${TRUNK}>`, 'Content-Type: application/sdp'];
+      peer.respond(request, answers ? '200 OK' : '180 Ringing', answers ? contact : [], answers ? SDP : '');
+    } else if (!request.startsWith('ACK ')) {
+      peer.respond(request, '200 OK');
+    }
+  });
+  let second = await startSecond();
+  const trunks = [
+    { id: 'kpn-1', carrier: 'kpn', address: `${TRUNK}:5060`, tier: 1 },
+    { id: 'other-1', carrier: 'other', address: '127.31.41.6:5060', tier: 2 },
+  ];
+  const gateway = await startGateway({ host: FIRST, trunks, servers: [SECOND] });
+  const callers = [await startRawCaller('127.31.41.11', FIRST), await startRawCaller('127.31.41.12', SECOND)];
+  const [viaFirst, viaSecond] = callers;
+  t.teardown(async () => {
+    for (const caller of callers) {
+      caller.close();
+    }
+    second.kill('SIGKILL');
+    await gateway.stop();
+    trunk.close();
+  });
+  const call = async (caller = viaFirst, within = 8_000): Promise<number> => {
+    const outcome = await caller?.call({ uri: 'sip:112@example.nl', body: SDP }, within);
+    if (outcome?.status === 200) {
+      await outcome.hangUp();
+    }
+    return outcome?.status ?? 0;
+  };
+  const lastVia = (): string => valueOf(trunk.requests('INVITE').at(-1) ?? '', 'Via');
+
+  let status = 0;
+  await until(async () => {
+    status = await call(viaSecond, 300);
+    return status === 200;
+  }, 5_000);
+  t.equal(status, 200, 'a call on the second server is answered');
+  t.match(lastVia(), SECOND, 'and goes out over it');
+  t.equal(await call(viaFirst), 200);
+  t.match(lastVia(), gateway.sip.split(':')[0], 'as a call on the first one does over that');
+
+  answers = false;
+  const before = trunk.requests('INVITE').length;
+  const waiting = call(viaSecond, 1_500);
+  await until(() => trunk.requests('INVITE').length > before, 3_000);
+  answers = true;
+  second.kill('SIGKILL');
+  const killed = performance.now();
+  t.equal(await call(viaFirst), 200, 'the same caller, over the other server');
+  const took = performance.now() - killed;
+  t.comment(`answered over the other server ${took.toFixed(0)} ms after the first one died`);
+  t.ok(took < 1_000, `${took.toFixed(0)} ms`);
+  t.equal(await waiting, 0, 'whose server died hears nothing any more');
+  await until(async () => (await gateway.stats()).openCalls === 0, 5_000);
+  t.equal((await gateway.stats()).openCalls, 0, 'and no call is left of it here');
+
+  second = await startSecond();
+  const back = performance.now();
+  await until(async () => (await call(viaSecond, 300)) === 200, 5_000);
+  t.comment(`calls on the second server are answered ${(performance.now() - back).toFixed(0)} ms after it is back`);
+  t.equal(await call(viaSecond), 200);
+  t.match(lastVia(), SECOND);
+});
