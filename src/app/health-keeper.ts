@@ -68,6 +68,7 @@ export class HealthKeeper implements Dispatcher {
   readonly #goneListeners: ((trunk: TrunkId, service: ServiceId) => void)[] = [];
   readonly #betterListeners: ((service: ServiceId) => void)[] = [];
   #plans: Plans;
+  #version = 0;
   #planned: readonly number[] = [];
   #turn = 0;
   #timer: Timer | undefined;
@@ -215,16 +216,20 @@ export class HealthKeeper implements Dispatcher {
   }
 
   /**
-   * Whether no trunk is left for an emergency service; where there is none, for any service. A trunk on its way back
+   * Whether nobody is heard, or no trunk is left for an emergency service; where there is none, for any service. A trunk on its way back
    * counts as left: it needs calls to prove itself, and an upstream that is told 503 sends none.
    */
   #isLost(services: readonly Service[]): boolean {
     const emergency = services.filter((each) => each.class === 'emergency');
     const view = this.#book.view();
-    return (emergency.length > 0 ? emergency : services).some(({ id }) =>
-      candidatesFor(this.#network, view, id)
-        .filter(({ trunk }) => trunk.enabled)
-        .every(({ state, isCut }) => state === 'down' || (isCut && state !== 'recovering')),
+    const concerned = emergency.length > 0 ? emergency : services;
+    return (
+      view.isNobodyHeard === true ||
+      concerned.some(({ id }) =>
+        candidatesFor(this.#network, view, id)
+          .filter(({ trunk }) => trunk.enabled)
+          .every(({ state, isCut }) => state === 'down' || (isCut && state !== 'recovering')),
+      )
     );
   }
 
@@ -322,9 +327,10 @@ export class HealthKeeper implements Dispatcher {
   }
 
   #changed(changes: readonly HealthChange[], evidence?: HealthChanged['evidence']): void {
-    if (changes.length === 0) {
+    if (changes.length === 0 && this.#book.version === this.#version) {
       return;
     }
+    this.#version = this.#book.version;
     this.#plans = this.#build();
     for (const change of this.#emergencyFirst(changes)) {
       aside(this.#log, 'the journal', () => {

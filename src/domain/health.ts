@@ -69,4 +69,6 @@ export interface HealthView {
   trunk(trunk: TrunkId, service: ServiceId): TrunkState;
   /** The carrier as one service sees it, or, without a service, as the worst hit of them sees it. */
   carrier(carrier: CarrierId, service?: ServiceId): CarrierState;
+  /** Every carrier fell silent in the same moment. Held against nobody, and yet no path is known to work. */
+  readonly isNobodyHeard?: boolean;
 }

@@ -93,7 +93,7 @@ export class HealthBook {
     this.#busy = new BusyWatch(settings.busy);
   }
 
-  /** Grows by one whenever a state changes. */
+  /** Grows by one whenever a state changes, or whether anybody is heard. */
   get version(): number {
     return this.#version;
   }
@@ -108,7 +108,7 @@ export class HealthBook {
     const entries = this.#byTrunk.get(trunk) ?? [];
     const concerned = 'service' in evidence ? entries.filter(({ service }) => service === evidence.service) : entries;
     if (isMiss(evidence) && concerned.some((entry) => !this.#around(entry).isWitnessed)) {
-      this.#selfDoubtSince ??= now;
+      this.#doubtSelf(this.#selfDoubtSince ?? now);
     }
     const isOld = concerned.some(({ health }) => evidence.type === 'attempt' && isOutweighed(health.ledgers, evidence));
     const changes = concerned.flatMap((entry) =>
@@ -199,7 +199,7 @@ export class HealthBook {
 
   /** What routing reads. The same value until a state changes. */
   view(): HealthView {
-    this.#view ??= viewOf(this.#trunks, this.#carriers);
+    this.#view ??= { ...viewOf(this.#trunks, this.#carriers), isNobodyHeard: this.#selfDoubtSince !== undefined };
     return this.#view;
   }
 
@@ -258,11 +258,19 @@ export class HealthBook {
     if (this.#selfDoubtSince === undefined || at < this.#selfDoubtSince) {
       return;
     }
-    this.#selfDoubtSince = undefined;
+    this.#doubtSelf(undefined);
     this.ignoreSilence(now, ourSilenceEcho);
     this.#silence.forget();
     for (const entry of this.#trunks) {
       entry.health = forgetMisses(entry.health);
+    }
+  }
+
+  #doubtSelf(since: Instant | undefined): void {
+    if (since !== this.#selfDoubtSince) {
+      this.#selfDoubtSince = since;
+      this.#view = undefined;
+      this.#version += 1;
     }
   }
 

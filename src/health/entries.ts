@@ -5,6 +5,7 @@ import type { SavedHealth } from '../domain/saved-health.js';
 import type { Instant, Milliseconds } from '../domain/time.js';
 import { type CarrierHealth, judgeCarrier, presentCarrier } from './carrier.js';
 import { restoreCarrier, restoreTrunk } from './saved.js';
+import { probesTell } from './silence.js';
 import { type Observation, type TrunkHealth, unproven } from './trunk.js';
 
 /** The health of one trunk for one service. */
@@ -69,9 +70,11 @@ export function restored(
 export function trunkEntries(network: Network, start: HealthStart, now: Instant): readonly TrunkEntry[] {
   const entries = new Map<string, TrunkEntry>();
   for (const { trunk, service } of network.routes) {
-    const carrier = network.trunks.get(trunk)?.carrier;
-    if (carrier !== undefined) {
-      const health = start.trunk(trunk, service) ?? unproven(now);
+    const way = network.trunks.get(trunk);
+    if (way !== undefined) {
+      const { carrier } = way;
+      const known = start.trunk(trunk, service) ?? unproven(now);
+      const health = withProbes(known, probesTell(way));
       const serviceClass = network.services.get(service)?.class ?? 'priority';
       const entry = {
         trunk,
@@ -87,6 +90,12 @@ export function trunkEntries(network: Network, start: HealthStart, now: Instant)
     }
   }
   return [...entries.values()];
+}
+
+/** How often a trunk is probed is a matter of the configuration, whatever is known of its health. */
+function withProbes(health: TrunkHealth, tells: boolean): TrunkHealth {
+  const { ledgers } = health;
+  return { ...health, ledgers: { ...ledgers, probe: { ...ledgers.probe, tells } } };
 }
 
 /** A number in [0, 1) from a name: FNV-1a. */

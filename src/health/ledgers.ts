@@ -21,6 +21,8 @@ export interface ProbeLedger {
   /** Since when a call or a probe found, or may have found, no one there and no probe has been answered. It starts the quick probes. */
   readonly doubtSince: Instant | undefined;
   readonly roundTrip: RoundTrip | undefined;
+  /** Whether probes come often enough to tell a lost packet from a dead trunk. */
+  readonly tells: boolean;
 }
 
 /** A failure that a call found. */
@@ -72,6 +74,7 @@ export const emptyLedgers: Ledgers = {
     lastAt: undefined,
     doubtSince: undefined,
     roundTrip: undefined,
+    tells: true,
   },
   calls: {
     points: 0,
@@ -119,6 +122,7 @@ function writeProbe(ledgers: Ledgers, outcome: ProbeOutcome, now: Instant, setti
       lastAt: now,
       doubtSince: undefined,
       roundTrip: learnLate(probe, outcome.roundTrip),
+      tells: probe.tells,
     },
     proven: ledgers.proven || good >= settings.probes.goodInARow,
   };
@@ -258,7 +262,7 @@ function failed(
  */
 export function pointsForDown({ probe }: Ledgers, { kind, weight }: Verdict, settings: HealthSettings): number {
   const { points, down } = settings.calls[kind];
-  const isProbed = kind === 'silent' && probe.lastAt !== undefined;
+  const isProbed = kind === 'silent' && probe.tells && probe.lastAt !== undefined;
   return isProbed || (weight === 'weak' && kind !== 'number') ? 0 : points[weight] * down;
 }
 

@@ -131,9 +131,17 @@ function endRow(row: Row): void {
   row.missing.clear();
 }
 
+/** Probes that are further apart come too late to tell a lost packet from a dead trunk. */
+const slowestThatTell = 5_000;
+
+/** Whether probes of a trunk can tell within a second or two whether it is there. */
+export function probesTell({ probeInterval }: Pick<Trunk, 'probeInterval'>): boolean {
+  return probeInterval > 0 && probeInterval <= slowestThatTell;
+}
+
 /** Whether a trunk can be expected to answer: it is probed, and not known to be gone. */
 function mayAnswer(trunk: Trunk, isDown: (trunk: TrunkId) => boolean): boolean {
-  return trunk.enabled && trunk.probeInterval > 0 && !isDown(trunk.id);
+  return trunk.enabled && probesTell(trunk) && !isDown(trunk.id);
 }
 
 function earliest(moments: readonly (Instant | undefined)[]): Instant | undefined {

@@ -54,7 +54,11 @@ export function buildPlans(network: Network, view: HealthView, deadlines: Deadli
   return {
     services: new Map(
       [...ids].map(
-        (service) => [service, servicePlans(candidatesFor(network, view, service), attempts(deadlines))] as const,
+        (service) =>
+          [
+            service,
+            servicePlans(candidatesFor(network, view, service), attempts(deadlines), view.isNobodyHeard === true),
+          ] as const,
       ),
     ),
   };
@@ -62,8 +66,8 @@ export function buildPlans(network: Network, view: HealthView, deadlines: Deadli
 
 /**
  * The ordered attempts for one call: healthy trunks by tier, then suspect ones, the first two independent where any such
- * pair exists; a canary before them where one is allowed. When nothing healthy or suspect is left, everything enabled
- * (the panic route). Empty only for a service without routes.
+ * pair exists; a canary before them where one is allowed. When nothing healthy or suspect is left, or nobody is heard at
+ * all, everything enabled (the panic route). Empty only for a service without routes.
  */
 export function plan(plans: Plans, service: ServiceId, options: PlanOptions): readonly PlannedAttempt[] {
   const ready = plans.services.get(service);
@@ -103,10 +107,10 @@ function roomFirst(list: AttemptList, hasRoom: (trunk: Trunk) => boolean): Attem
   return [...list.filter(({ trunk }) => hasRoom(trunk)), ...list.filter(({ trunk }) => !hasRoom(trunk))];
 }
 
-function servicePlans(all: readonly Candidate[], attempt: MakeAttempt): ServicePlans {
+function servicePlans(all: readonly Candidate[], attempt: MakeAttempt, isNobodyHeard: boolean): ServicePlans {
   const enabled = all.filter(({ trunk }) => trunk.enabled);
   const usable = enabled.filter(({ isCut, state }) => !isCut && isUsable(state));
-  if (usable.length === 0) {
+  if (usable.length === 0 || isNobodyHeard) {
     return panicPlans(enabled.length > 0 ? enabled : all, attempt);
   }
   const healthy = usable.filter(({ state }) => state !== 'suspect');

@@ -80,6 +80,7 @@ export class SimulatedGateway {
   readonly #hedges = new HedgeBudget();
   readonly #deadlines = new LearnedDeadlines();
   #plans: Plans;
+  #version = 0;
   #turn = 0;
   #attempts = 0;
 
@@ -274,9 +275,10 @@ export class SimulatedGateway {
   }
 
   #changed(changes: readonly HealthChange[]): void {
-    if (changes.length === 0) {
+    if (changes.length === 0 && this.book.version === this.#version) {
       return;
     }
+    this.#version = this.book.version;
     this.#plans = this.#build();
     for (const change of changes) {
       this.#events.changed(change);

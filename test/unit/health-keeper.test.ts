@@ -3,7 +3,7 @@ import type { Attempt } from '../../src/calls/call.js';
 import type { PlannedAttempt } from '../../src/domain/attempt.js';
 import type { AttemptOutcome, Evidence } from '../../src/domain/health.js';
 import { id, type AttemptId } from '../../src/domain/ids.js';
-import type { Service } from '../../src/domain/network.js';
+import type { Ingress, Service } from '../../src/domain/network.js';
 import { after, ms } from '../../src/domain/time.js';
 import { judge } from '../../src/failure/verdict.js';
 import { smallNetwork } from '../support/network.js';
@@ -91,5 +91,35 @@ t.test('an attempt of which nothing is heard is no evidence, but probes that are
   }
   t.ok(bench.gone.includes('kpn-a 112'), 'the calls that wait on it move (P8)');
   bench.keeper.close();
+  t.end();
+});
+
+t.test('when everybody falls silent at once, everything is tried, and an upstream with other ways is told no', (t) => {
+  const pair = smallNetwork([
+    { id: 'kpn-a', carrier: 'kpn' },
+    { id: 'second-a', carrier: 'second' },
+  ]);
+  const { keeper, clock } = office(pair);
+  const [ingress] = pair.ingresses;
+  const wilting: Ingress = { ...(ingress as Ingress), noPath: 'wilt' };
+  t.equal(keeper.plan(emergency)[0]?.role, 'normal');
+  t.ok(keeper.canServe(wilting));
+  for (let probes = 0; probes < 9; probes += 1) {
+    for (const trunk of pair.trunks.keys()) {
+      clock.advance(10);
+      keeper.record(trunk, lostProbe);
+    }
+  }
+  t.same(
+    keeper.plan(emergency).map(({ role }) => role),
+    ['panic', 'panic'],
+  );
+  t.notOk(keeper.canServe(wilting));
+  t.not(keeper.book.view().carrier(id('kpn'), emergency.id), 'absent', 'and yet nobody is blamed');
+  for (const trunk of pair.trunks.keys()) {
+    keeper.record(trunk, { type: 'probe', outcome: { kind: 'answered', status: 200, roundTrip: ms(2) } });
+  }
+  t.equal(keeper.plan(emergency)[0]?.role, 'normal');
+  keeper.close();
   t.end();
 });
