@@ -94,6 +94,8 @@ export interface CallState {
   readonly retryArmed?: boolean;
   /** It was answered, and the path dropped it: the caller's dialog stands while another path is searched (P23). Once. */
   readonly reoffered?: { readonly attempt: AttemptId; readonly reasons: readonly string[] };
+  /** Up to which place of the routing matrix destinations may be tried. Undefined: 0, where the call begins. */
+  readonly reach?: number;
   /** How many finished attempts are no longer listed. */
   readonly forgotten?: number;
 }
@@ -119,6 +121,8 @@ export type CallEvent =
   /** Nothing was heard of an attempt for so long that quick probes are to tell silent from slow. */
   | { readonly type: 'doubt-due'; readonly attempt: AttemptId }
   | { readonly type: 'ring-due' }
+  /** The destination of the attempt has rung for as long as it may before the next one is tried as well. */
+  | { readonly type: 'rings-too-long'; readonly attempt: AttemptId }
   | { readonly type: 'last-chance-over' }
   /** A call that is held may try again: a second has passed, or a trunk has shown signs of health or room. */
   | { readonly type: 'retry-due' }

@@ -2,6 +2,7 @@ import type { PlannedAttempt } from '../domain/attempt.js';
 import { after, ms } from '../domain/time.js';
 import type { Attempt, CallState } from './call.js';
 import { isHedge, isLate, isOpen, isOverdue, type Draft } from './draft.js';
+import { isDue, reachBeyond } from './takeover.js';
 
 /** How long late attempts may still be answered when nothing is left to start. */
 export const LAST_CHANCE = ms(4_000);
@@ -17,9 +18,18 @@ export function continueSearch(draft: Draft): void {
     draft.set({ remaining: draft.call.remaining.filter((planned) => planned !== next) });
     draft.start(next, draft.call.keepPlain === true ? 'plain' : 'as-sent');
   }
-  if (liveAttempts(draft.call) === 0) {
-    nothingToStart(draft);
+  if (liveAttempts(draft.call) > 0) {
+    return;
   }
+  if (!waitsForRinging(draft.call) && reachBeyond(draft, draft.call.reach ?? 0)) {
+    return continueSearch(draft);
+  }
+  nothingToStart(draft);
+}
+
+/** What rings on a living trunk has its time before the next destination is tried. */
+function waitsForRinging({ attempts }: CallState): boolean {
+  return attempts.some((attempt) => attempt.state.phase === 'progressing' && attempt.onGone !== true);
 }
 
 /** An attempt that is late is cancelled once another has trusted progress (DESIGN 4.4). */
@@ -59,7 +69,7 @@ function nextToTry({ call, around }: Draft): PlannedAttempt | undefined {
   const { remaining } = call;
   const isExempt = (trunk: PlannedAttempt['trunk']): boolean =>
     !isHedge(call) || around.mayHedge(trunk) || (call.class === 'emergency' && around.room(trunk) === 'free');
-  const allowed = remaining.filter(({ trunk }) => isExempt(trunk));
+  const allowed = remaining.filter((planned) => isDue(call, planned) && isExempt(planned.trunk));
   return (
     allowed.find(({ trunk }) => around.room(trunk) === 'free') ??
     allowed.find(({ trunk }) => around.room(trunk) === 'full')

@@ -213,7 +213,7 @@ export class CallSession {
       case 'ring-caller':
         return this.#ring(command.from);
       case 'watch-ringing':
-        return this.#after(RINGING_USUALLY, { type: 'deadline', attempt: command.attempt, which: 'ringing' });
+        return this.#watchRinging(command.attempt);
       case 'answer-caller':
         return this.#answerCaller(command.attempt);
       case 'reoffer-caller':
@@ -246,6 +246,12 @@ export class CallSession {
     const sent: SentMessage = { transport: invite.nextHop.transport, bytes: bytesOf(invite) };
     this.#legs.set(attempt.id, { leg, channel, sent, offered: hasSdp(invite) });
     this.#armDeadlines(attempt, sent);
+  }
+
+  #watchRinging(id: AttemptId): void {
+    const ringsFor = this.#call.attempts.find((each) => each.id === id)?.planned.ringsFor;
+    this.#after(RINGING_USUALLY, { type: 'deadline', attempt: id, which: 'ringing' });
+    this.#after(ringsFor, { type: 'rings-too-long', attempt: id });
   }
 
   #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt, sent: SentMessage): void {

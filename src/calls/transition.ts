@@ -9,6 +9,7 @@ import { Draft, isLate, isOpen, isWaiting, lateState, type Surroundings } from '
 import { onCalleeEnded, onCallerAnswered, onCallerEnded, onCallerGone, onProven } from './endings.js';
 import { reasonsFor } from './reasons.js';
 import { continueSearch, lastChanceOver, retry, wilt } from './search.js';
+import { busyHeard, isBusy, placeOf, ringsTooLong } from './takeover.js';
 
 /**
  * A call that has just come in.
@@ -56,6 +57,10 @@ function apply(draft: Draft, event: CallEvent): void {
       return onUnheard(draft, event.attempt, 'missed');
     case 'doubt-due':
       return onUnheard(draft, event.attempt, 'unheard');
+    case 'rings-too-long':
+      return onlyInSearch(draft, () => {
+        ringsTooLong(draft, event.attempt);
+      });
     case 'ring-due':
       return ringWithoutTrunk(draft);
     case 'last-chance-over':
@@ -152,7 +157,11 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
   if (once !== undefined) {
     draft.start(attempt.planned, once, verdict.minSe);
   } else if (verdict.next === 'end' && draft.call.class !== 'emergency') {
-    draft.set({ remaining: [] });
+    const place = placeOf(attempt.planned);
+    const others = isBusy(verdict) ? draft.call.remaining.filter((each) => placeOf(each) > place) : [];
+    draft.set({ remaining: others });
+  } else {
+    busyHeard(draft, attempt.planned);
   }
 }
 

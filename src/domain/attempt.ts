@@ -24,6 +24,10 @@ export interface Deadlines {
 /** One line of a plan: what to try, and when it is late. */
 export interface PlannedAttempt {
   readonly route: Route;
+  /** How many destinations come before its own in the routing matrix: 0 where the call begins. Undefined: 0. */
+  readonly place?: number;
+  /** How long its destination may ring before the next one is tried as well. Undefined: as long as it likes. */
+  readonly ringsFor?: Milliseconds;
   readonly trunk: Trunk;
   readonly role: AttemptRole;
   readonly deadlines: Deadlines;

@@ -19,12 +19,46 @@ export function tiersOf(
   return groups;
 }
 
-/** The groups in a row, each turned by `turn` places, so that its members take turns in front. */
+/** After so many turns each member of the group has been in front as often as its weight says. */
+export function sharesOf(group: readonly Candidate[]): number {
+  return group.reduce((sum, candidate) => sum + weightOf(candidate), 0) / commonWeight(group);
+}
+
+/** The groups in a row, each turned so that its members take turns in front, by their weights. */
 export function turned(groups: readonly (readonly Candidate[])[], turn: number): readonly Candidate[] {
   return groups.flatMap((group) => {
-    const by = turn % group.length;
+    const by = inFront(group, turn % sharesOf(group));
     return [...group.slice(by), ...group.slice(0, by)];
   });
+}
+
+/** Who is in front in a turn: the one that is furthest behind its share (smooth weighted round robin). */
+function inFront(group: readonly Candidate[], turn: number): number {
+  const common = commonWeight(group);
+  const weights = group.map((candidate) => weightOf(candidate) / common);
+  const total = sharesOf(group);
+  const credit = weights.map(() => 0);
+  let best = 0;
+  for (let each = 0; each <= turn; each += 1) {
+    weights.forEach((weight, index) => {
+      credit[index] = (credit[index] ?? 0) + weight;
+    });
+    best = credit.indexOf(Math.max(...credit));
+    credit[best] = (credit[best] ?? 0) - total;
+  }
+  return best;
+}
+
+function commonWeight(group: readonly Candidate[]): number {
+  return group.map(weightOf).reduce(greatestCommonDivisor, 0) || 1;
+}
+
+function weightOf({ route }: Candidate): number {
+  return Math.max(1, Math.round(route.weight ?? 1));
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /**

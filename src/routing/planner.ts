@@ -4,7 +4,8 @@ import type { ServiceId, TrunkId } from '../domain/ids.js';
 import type { Network, Route, Trunk } from '../domain/network.js';
 import { type Candidate, candidatesFor } from './candidates.js';
 import { canaryDeadlines, coldDeadlines } from './deadlines.js';
-import { ledBy, pairedFirst, tiersOf, turned } from './order.js';
+import { byPlace } from './matrix.js';
+import { ledBy, pairedFirst, sharesOf, tiersOf, turned } from './order.js';
 
 type AttemptList = readonly PlannedAttempt[];
 
@@ -57,7 +58,7 @@ export function buildPlans(network: Network, view: HealthView, deadlines: Deadli
         (service) =>
           [
             service,
-            servicePlans(candidatesFor(network, view, service), attempts(deadlines), view.isNobodyHeard === true),
+            matrixPlans(network, candidatesFor(network, view, service), deadlines, view.isNobodyHeard === true),
           ] as const,
       ),
     ),
@@ -107,6 +108,34 @@ function roomFirst(list: AttemptList, hasRoom: (trunk: Trunk) => boolean): Attem
   return [...list.filter(({ trunk }) => hasRoom(trunk)), ...list.filter(({ trunk }) => !hasRoom(trunk))];
 }
 
+/** The plan of the destination at which calls begin, followed by those of the destinations that take over. */
+function matrixPlans(
+  network: Network,
+  all: readonly Candidate[],
+  deadlines: DeadlinesOf,
+  isNobodyHeard: boolean,
+): ServicePlans {
+  const [begin, ...takers] = byPlace(network, all).map((candidates, place) =>
+    servicePlans(candidates, attempts(network, deadlines, place), isNobodyHeard),
+  );
+  if (begin === undefined) {
+    return servicePlans([], attempts(network, deadlines, 0), isNobodyHeard);
+  }
+  const followed = (list: AttemptList, turn: number): AttemptList => [
+    ...list,
+    ...takers.flatMap(({ lists }) => atTurn(lists, turn)),
+  ];
+  return {
+    ...begin,
+    lists: begin.lists.map(followed),
+    canaries: begin.canaries.map(({ trunk, lists, shareLists: shared }) => ({
+      trunk,
+      lists: lists.map(followed),
+      shareLists: shared.map(followed),
+    })),
+  };
+}
+
 function servicePlans(all: readonly Candidate[], attempt: MakeAttempt, isNobodyHeard: boolean): ServicePlans {
   const enabled = all.filter(({ trunk }) => trunk.enabled);
   const usable = enabled.filter(({ isCut, state }) => !isCut && isUsable(state));
@@ -149,7 +178,7 @@ function panicPlans(candidates: readonly Candidate[], attempt: MakeAttempt): Ser
 }
 
 function allTurns(groups: readonly (readonly Candidate[])[]): readonly (readonly Candidate[])[] {
-  const turns = Math.min(mostTurns, groups.map(({ length }) => length).reduce(leastCommonMultiple, 1));
+  const turns = Math.min(mostTurns, groups.map(sharesOf).reduce(leastCommonMultiple, 1));
   return Array.from({ length: turns }, (_, turn) => turned(groups, turn));
 }
 
@@ -202,8 +231,9 @@ function standing({ state }: Candidate): number {
 type MakeAttempt = (candidate: Candidate, role: AttemptRole) => PlannedAttempt;
 
 /** A canary keeps its own deadlines, and is sent again and missed as soon as the others. */
-function attempts(usual: DeadlinesOf): MakeAttempt {
+function attempts({ destinations }: Network, usual: DeadlinesOf, place: number): MakeAttempt {
   return ({ route, trunk }, role) => {
+    const ringsFor = destinations.get(route.destination)?.ringsFor;
     const deadlines = usual(route, trunk);
     const { resend, miss } = deadlines;
     const same = { ...(resend === undefined ? {} : { resend }), ...(miss === undefined ? {} : { miss }) };
@@ -211,6 +241,8 @@ function attempts(usual: DeadlinesOf): MakeAttempt {
       route,
       trunk,
       role,
+      ...(place === 0 ? {} : { place }),
+      ...(ringsFor === undefined ? {} : { ringsFor }),
       deadlines: role === 'canary' ? { ...canaryDeadlines(trunk.kind), ...same } : deadlines,
     };
   };
