@@ -379,8 +379,8 @@ function resultOf({ state, legs, ringingAt }: OpenCall): CallResult {
     startedAt: state.startedAt,
     ringingAt,
     answered,
-    connected: all.filter((leg) => leg.isAnswered).length,
-    phantoms: answered ? all.filter((leg) => leg.rang && !leg.isAnswered).length : 0,
+    connected: all.filter((leg) => leg.isConnected).length,
+    phantoms: answered ? all.filter((leg) => leg.rang && !leg.isConnected).length : 0,
     firstCarrier: state.attempts[0]?.planned.trunk.carrier ?? '',
   };
 }

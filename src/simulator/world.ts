@@ -61,7 +61,8 @@ export interface Leg {
   lastSent: number | undefined;
   isOver: boolean;
   rang: boolean;
-  isAnswered: boolean;
+  /** Its answer reached us: an answering point was connected. An answer that is lost on its way connects nobody. */
+  isConnected: boolean;
 }
 
 const T1 = 500;
@@ -102,7 +103,7 @@ export class World {
   invite(trunk: Trunk, service: string, events: LegEvents, resendAfter = T1): Leg {
     const leg: Leg = {
       ...{ trunk, service, events, isHeard: false, isGivenUp: false },
-      ...{ lastSent: undefined, isOver: false, rang: false, isAnswered: false },
+      ...{ lastSent: undefined, isOver: false, rang: false, isConnected: false },
     };
     this.#sendInvite(leg, 0, resendAfter);
     return leg;
@@ -185,10 +186,10 @@ export class World {
     if (leg.isOver) {
       return;
     }
-    leg.isAnswered = true;
     let isAcknowledged = false;
     this.#travel(leg.trunk, false, () => {
       isAcknowledged = true;
+      leg.isConnected = true;
       leg.isOver = true;
       leg.isHeard = true;
       leg.events.answered();
