@@ -13,8 +13,6 @@ export interface RawPeer {
   respond(request: string, statusLine: string, extra?: readonly string[], body?: string, toTag?: string): void;
   /** From now on nothing is answered, not even OPTIONS: the far end has disappeared. */
   vanish(): void;
-  /** From now on its port is unreachable. */
-  leave(): void;
   send(text: string, port: number, address: string): void;
   close(): void;
 }
@@ -49,9 +47,6 @@ export async function startRawPeer(
     },
     send: (text, toPort, toAddress) => {
       socket.send(Buffer.from(text, 'latin1'), toPort, toAddress);
-    },
-    leave: () => {
-      peer.close();
     },
     close: () => {
       if (!closed) {
