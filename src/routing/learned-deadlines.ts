@@ -15,6 +15,8 @@ export interface WayTo {
 
 /** A learned round-trip time is used after this many calls. */
 const ENOUGH = 5;
+/** After a response that needed a resend, or seemed to: half of this is when the next INVITE is sent again. */
+const LATER = 2.5;
 /** An alarm that proves false raises the deadline by half, ... */
 const RAISE = 1.5;
 /** ... and each call that is in time takes back so much of that. */
@@ -47,16 +49,17 @@ export class LearnedDeadlines {
    * The first response to an INVITE came.
    *
    * @param resentAfter when the INVITE was sent again, or would have been. A response after that may belong to either, so
-   *   that nothing is learned from it (Karn's rule).
+   *   that no time is learned from it (Karn's rule); the next INVITE waits longer, until one needs no resend.
    */
   responded(trunk: Trunk, took: Milliseconds, resentAfter: Milliseconds = LATEST_RESEND): void {
     const answers = this.#answersOf(trunk.id);
+    this.#changed = true;
     if (trunk.address.transport === 'udp' && took >= resentAfter) {
+      answers.raised = Math.max(answers.raised, took * LATER);
       return;
     }
     answers.roundTrip = learnRoundTrip(answers.roundTrip, took);
     answers.raised *= CALM;
-    this.#changed = true;
   }
 
   /** It rang, where the trunk can be believed; or it was answered. */

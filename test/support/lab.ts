@@ -41,10 +41,14 @@ export interface LabStats {
   readonly engine: Readonly<Record<string, unknown>>;
 }
 
-/** Starts the lab with the project's own lab files, at 127.`net`.x.y in place of 127.0.x.y. */
-export async function startLab(net: number): Promise<TestLab> {
+/**
+ * Starts the lab with the project's own lab files, at 127.`net`.x.y in place of 127.0.x.y.
+ *
+ * @param inventory changes the inventory first.
+ */
+export async function startLab(net: number, inventory = (text: string): string => text): Promise<TestLab> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-lab-'));
-  const file = moved(folder, net);
+  const file = moved(folder, net, inventory);
   const host = `127.${net}.0.1`;
   const control = { address: host, port: 8081 };
   const child = spawn(process.execPath, [MAIN, 'lab', '--config', file, '--control', `${host}:8081`], {
@@ -89,9 +93,13 @@ export async function startLab(net: number): Promise<TestLab> {
 }
 
 /** The lab's three files, with every address but the ingress of all callers moved. */
-function moved(folder: string, net: number): string {
+function moved(folder: string, net: number, inventory: (text: string) => string): string {
   for (const name of ['config/lab.yaml', 'dialplans/nl.yaml', 'hardware/inventory.yaml']) {
-    const text = readFileSync(name, 'utf8').replaceAll(/\b127\.0\.(?!0\.0\/)/g, `127.${net}.`);
+    const own = readFileSync(name, 'utf8');
+    const text = (name.endsWith('inventory.yaml') ? inventory(own) : own).replaceAll(
+      /\b127\.0\.(?!0\.0\/)/g,
+      `127.${net}.`,
+    );
     mkdirSync(join(folder, name, '..'), { recursive: true });
     writeFileSync(join(folder, name), text);
   }

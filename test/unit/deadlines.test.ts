@@ -64,18 +64,33 @@ t.test('a slow one gets its time, and time for one lost packet', async (t) => {
   t.ok(silence >= 2 * resend && silence < 520, `silent after ${silence} ms`);
 });
 
-t.test('nothing is learned from a response that a resend may have brought, over TCP from every one', async (t) => {
+t.test('no time is learned from a response that a resend may have brought, over TCP from every one', async (t) => {
   const learned = new LearnedDeadlines();
   repeat(10, () => {
     learned.responded(trunk(), ms(600));
-    learned.responded(trunk(), ms(60), ms(50));
   });
-  t.same(learned.of(route, trunk()), { silence: 600, progress: 2_500 });
+  t.match(learned.of(route, trunk()), { silence: 1_500, resend: undefined }, 'it is only waited for longer');
   const tcp = new LearnedDeadlines();
   repeat(50, () => {
     tcp.responded(trunk('sip', 'tcp'), ms(700));
   });
   t.ok((tcp.of(route, trunk('sip', 'tcp')).silence ?? 0) > 700);
+});
+
+t.test('a trunk that gets slower than its resend time is given more, and is learned anew', async (t) => {
+  const learned = new LearnedDeadlines();
+  repeat(10, () => {
+    learned.responded(trunk(), ms(5));
+  });
+  let ambiguous = 0;
+  repeat(40, () => {
+    const { resend = 500 } = learned.of(route, trunk());
+    ambiguous += 120 >= resend ? 1 : 0;
+    learned.responded(trunk(), ms(120), ms(resend));
+  });
+  t.ok(ambiguous < 8, `${ambiguous} of 40 INVITEs were sent twice for nothing`);
+  const { silence = 0, resend = 0 } = learned.of(route, trunk());
+  t.ok(resend > 120 && resend < 260 && silence > 240, `resent after ${resend} ms, silent after ${silence} ms`);
 });
 
 t.test('a false alarm makes the silence deadline longer, and calm calls make it short again', async (t) => {
