@@ -96,16 +96,16 @@ t.test('P7 a carrier that comes and goes every 5 s', { timeout: 120_000 }, async
 
 /** The edge of the carrier lives, its core is dead: OPTIONS stays green. After 500 good calls, 20 calls at one a second. */
 const DEAD_CORE = [
-  ['nothing after 100', 'lie'],
-  ['503', 'reject=503'],
-  ['404', 'reject=404'],
-  ['480 with cause 41', 'reject=480/41'],
-  ['183 with a tone, and no final', 'tone'],
-  ['200, then BYE within a second', 'drop=700ms'],
+  ['P6 a dead core behind a live edge: nothing after 100', 'lie'],
+  ['P6 a dead core behind a live edge: 503', 'reject=503'],
+  ['P6 a dead core behind a live edge: 404', 'reject=404'],
+  ['P6 a dead core behind a live edge: 480 with cause 41', 'reject=480/41'],
+  ['P6 a dead core behind a live edge: 183 with a tone, and no final', 'tone'],
+  ['P6 a dead core behind a live edge: 200, then BYE within a second', 'drop=700ms'],
 ] as const;
 
-for (const [index, [what, fault]] of DEAD_CORE.entries()) {
-  t.test(`P6 a dead core behind an edge that answers OPTIONS: ${what}`, { timeout: 120_000 }, async (t) => {
+for (const [index, [name, fault]] of DEAD_CORE.entries()) {
+  t.test(name, { timeout: 120_000 }, async (t) => {
     const net = 130 + index;
     const lab = await startLab(net);
     t.teardown(async () => lab.stop());
