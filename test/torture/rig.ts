@@ -78,7 +78,8 @@ export class TortureRig {
   /** An engine takes responses to its own requests alone: the message becomes one, in all that is not its peculiarity. */
   async #asResponse(message: string): Promise<Outcome> {
     const [peer] = this.#peers;
-    const method = valueOf(message, 'CSeq').split(' ')[1] ?? '';
+    // The peer answers every OPTIONS by itself.
+    const method = message.includes(' INVITE') ? 'INVITE' : 'MESSAGE';
     const statuses: number[] = [];
     const sent = await this.#srf.request(`sip:torture@${this.#peerAddress}`, { method });
     sent.on('response', (response: Res, acknowledge: () => void) => {
@@ -122,5 +123,5 @@ function asResponseTo(request: string, message: string): string {
     .replace(/^From:.*$/m, `From: ${valueOf(request, 'From')}`)
     .replace(/^To:.*$/m, `To: ${valueOf(request, 'To')}${tag === undefined ? '' : `;tag=${tag}`}`)
     .replace(/^Call-ID:.*$/m, `Call-ID: ${valueOf(request, 'Call-ID')}`)
-    .replace(/^CSeq:.*$/m, isFaulty ? '$&' : `CSeq: ${valueOf(request, 'CSeq')}`);
+    .replace(/^CSeq:.*$/m, isFaulty ? 'CSeq: 9292394834772304023312 MESSAGE' : `CSeq: ${valueOf(request, 'CSeq')}`);
 }
