@@ -68,7 +68,16 @@ function contentFor(source: AttemptSource, attempt: OutgoingAttempt, leg: readon
   const carried = identified(source, attempt, travelling(request.headers));
   return attempt.variant === 'plain'
     ? plainContent(request, carried, ours, leg)
-    : { headers: [...typeFirst(carried), ...ours], body: request.body };
+    : { headers: [...typeFirst(typed(carried, request.body)), ...ours], body: request.body };
+}
+
+/** No SIP server sends a body whose type is not said (RFC 3261 20.15), and the call must not end over it. */
+function typed(headers: readonly Header[], body: string): readonly Header[] {
+  if (body === '' || headers.some(({ name }) => sameName(name, 'Content-Type'))) {
+    return headers;
+  }
+  const value = body.startsWith('v=') ? 'application/sdp' : 'application/octet-stream';
+  return [...headers, { name: 'Content-Type', value }];
 }
 
 /** drachtio-server drops every header behind one that it cannot read: what the body needs goes in front. */

@@ -1,4 +1,4 @@
-import { asciiLower, smallNumber } from './chars.js';
+import { asciiLower, smallNumber, trimBlanks } from './chars.js';
 import { cseq, longName, parseCseq, sameName, splitList, type Header } from './headers.js';
 import type { ParseResult, SipMessage, SipRequest, SipResponse } from './message.js';
 import { METHODS, OF_A_CALL } from './methods.js';
@@ -81,9 +81,9 @@ export function mended(message: SipMessage): SipMessage {
 
 function withPlainUri(request: SipRequest): SipRequest {
   const { uri } = request;
-  const bare = uri.startsWith('<') && uri.endsWith('>') ? uri.slice(1, -1) : uri;
+  const bare = uri.startsWith('<') && uri.endsWith('>') ? trimBlanks(uri.slice(1, -1)) : uri;
   const mark = bare.includes('?') ? bare.indexOf('?', bare.indexOf('@') + 1) : -1;
-  const plain = mark > 0 && /^sips?:/i.test(bare) ? bare.slice(0, mark) : bare;
+  const plain = mark > 0 && /^sips?:/i.test(bare) ? trimBlanks(bare.slice(0, mark)) : bare;
   return plain === uri ? request : { ...request, uri: plain };
 }
 

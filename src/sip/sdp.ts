@@ -48,7 +48,8 @@ export function parseSdp(text: string): SessionDescription | undefined {
     sections.at(-1)?.push(line);
   }
   const [session = [], ...media] = sections;
-  return { lines: session, media: media.map((lines) => describe(lines, session)) };
+  const general = { direction: directionOf(session) ?? 'sendrecv', connectionAddress: addressOf(session) };
+  return { lines: session, media: media.map((lines) => describe(lines, general)) };
 }
 
 /** The bytes of the lines, one after the other. */
@@ -95,15 +96,19 @@ function readLine(raw: string): SdpLine {
   return { type: isField ? line.charAt(0) : '', value: isField ? line.slice(2) : line, raw };
 }
 
-function describe(lines: readonly SdpLine[], session: readonly SdpLine[]): MediaDescription {
+/** @param general what the session says for media that say nothing of their own. */
+function describe(
+  lines: readonly SdpLine[],
+  general: Pick<MediaDescription, 'direction' | 'connectionAddress'>,
+): MediaDescription {
   const [kind = '', port = '', protocol = '', ...formats] = words(lines[0]?.value ?? '');
   return {
     kind,
     port: smallNumber(port.split('/', 1)[0] ?? ''),
     protocol,
     formats,
-    direction: directionOf(lines) ?? directionOf(session) ?? 'sendrecv',
-    connectionAddress: addressOf(lines) ?? addressOf(session),
+    direction: directionOf(lines) ?? general.direction,
+    connectionAddress: addressOf(lines) ?? general.connectionAddress,
     lines,
   };
 }

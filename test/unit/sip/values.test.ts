@@ -511,3 +511,10 @@ t.test('big values take time in proportion', async (t) => {
     t.ok(performance.now() - start < 400, `${JSON.stringify(part)} ${performance.now() - start}`);
   }
 });
+
+t.test('a session description of thousands of media takes no longer than its length asks for', async (t) => {
+  const text = `v=0\r\n${'a=x\r\n'.repeat(20_000)}${'m=\r\n'.repeat(20_000)}`;
+  const started = performance.now();
+  t.equal(parseSdp(text)?.media.length, 20_000);
+  t.ok(performance.now() - started < 1_000, 'linear, with room for a busy machine');
+});

@@ -1,0 +1,53 @@
+import { corpus } from '../support/corpus.js';
+import { exercise } from '../support/fuzzed.js';
+import { Chance, mutated } from '../support/mutation.js';
+
+/** What it found. */
+export interface FuzzReport {
+  readonly messages: number;
+  readonly faults: readonly { readonly error: string; readonly text: string }[];
+  /** The longest that a message took, in milliseconds of the best of five tries. */
+  readonly slowest: { readonly milliseconds: number; readonly text: string };
+  /** Bytes of heap in use after a collection: a tenth of the way in, and at the end. */
+  readonly heap: readonly [number, number];
+}
+
+/** Who took longer at first is timed again: on a busy machine the clock also counts other programs. */
+const SUSPICIOUS_MS = 3;
+
+// node --expose-gc fuzz-worker.js SEED MESSAGES
+const [seed = 0, messages = 0] = process.argv.slice(2).map(Number);
+const chance = new Chance(seed);
+const all = corpus();
+const faults: { error: string; text: string }[] = [];
+let slowest = { milliseconds: 0, text: '' };
+let early = 0;
+
+for (let count = 0; count < messages; count += 1) {
+  if (count === Math.floor(messages / 10)) {
+    early = heapInUse();
+  }
+  const text = mutated(chance, chance.of(all), all);
+  try {
+    const milliseconds = timed(text);
+    if (milliseconds > SUSPICIOUS_MS) {
+      const best = Math.min(...Array.from({ length: 5 }, () => timed(text)));
+      slowest = best > slowest.milliseconds ? { milliseconds: best, text } : slowest;
+    }
+  } catch (error) {
+    faults.push({ error: String(error), text });
+  }
+}
+const report: FuzzReport = { messages, faults, slowest, heap: [early, heapInUse()] };
+process.send?.(report);
+
+function timed(text: string): number {
+  const started = performance.now();
+  exercise(text);
+  return performance.now() - started;
+}
+
+function heapInUse(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
