@@ -33,23 +33,6 @@ function inWords({ p50, p99, max }: Spread): string {
   return `median ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms, most ${Math.round(max)} ms`;
 }
 
-function falselyGone({ changes }: Simulation): number {
-  return changes.filter(({ to, isDeserved }) => to === 'absent' && !isDeserved).length;
-}
-
-t.test('P5 1,000 hours with 5 % of the datagrams lost each way: no carrier is taken for gone', (t) => {
-  // Most of the time there are only probes: nights. Then a busy day, where calls are the datagrams.
-  const quiet = simulation({ rate: 20 / 3_600, world: { loss: 0.05 }, network: one });
-  quiet.runUntil(1_000 * HOUR);
-  t.equal(falselyGone(quiet), 0, `1,000 h, carriers of one trunk each, ${quiet.results.length} calls`);
-  const busy = simulation({ seed: 2, world: { loss: 0.05 } });
-  busy.runUntil(4 * HOUR);
-  const { length } = busy.results;
-  t.equal(falselyGone(busy), 0, `4 h at ${RATE} calls/s, a carrier of two trunks, ${length} calls`);
-  t.equal(busy.results.filter(({ answered }) => !answered).length, 0, 'no call is lost');
-  t.end();
-});
-
 t.test('P7 bursts of loss of 2 s may trip a carrier; it returns', (t) => {
   const bursts = Array.from({ length: 12 }, (_, index) =>
     silence((index + 1) * 900_000, (index + 1) * 900_000 + 2_000),

@@ -1,0 +1,43 @@
+import t from 'tap';
+import type { Network } from '../../src/domain/network.js';
+import { Simulation } from '../../src/simulator/simulation.js';
+import { smallNetwork } from '../support/network.js';
+
+const HOUR = 3_600_000;
+const RATE = 5;
+
+/** KPN with two trunks, and a second carrier with one; then each with one. */
+const two = smallNetwork([
+  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
+  { id: 'kpn-b', carrier: 'kpn', tier: 1 },
+  { id: 'second-a', carrier: 'second', tier: 2 },
+]);
+const one = smallNetwork([
+  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
+  { id: 'second-a', carrier: 'second', tier: 2 },
+]);
+
+function simulation(seed: number, network: Network, rate: number): Simulation {
+  return new Simulation({
+    ...{ seed, network, rate, emergencyShare: 0.5 },
+    watchesDroughts: false,
+    world: { loss: 0.05 },
+  });
+}
+
+function falselyGone({ changes }: Simulation): number {
+  return changes.filter(({ to, isDeserved }) => to === 'absent' && !isDeserved).length;
+}
+
+t.test('P5 1,000 hours with 5 % of the datagrams lost each way: no carrier is taken for gone', (t) => {
+  // Most of the time there are only probes: nights. Then a busy day, where calls are the datagrams.
+  const quiet = simulation(1, one, 20 / 3_600);
+  quiet.runUntil(1_000 * HOUR);
+  t.equal(falselyGone(quiet), 0, `1,000 h, carriers of one trunk each, ${quiet.results.length} calls`);
+  const busy = simulation(2, two, RATE);
+  busy.runUntil(4 * HOUR);
+  const { length } = busy.results;
+  t.equal(falselyGone(busy), 0, `4 h at ${RATE} calls/s, a carrier of two trunks, ${length} calls`);
+  t.equal(busy.results.filter(({ answered }) => !answered).length, 0, 'no call is lost');
+  t.end();
+});
