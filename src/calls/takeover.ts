@@ -79,6 +79,6 @@ function rings(attempt: Attempt, { route }: PlannedAttempt): boolean {
   return isRinging && attempt.planned.route.destination === route.destination;
 }
 
-function isIndependentOf({ trunk }: PlannedAttempt): (attempt: Attempt) => boolean {
-  return ({ planned }) => areIndependentCarriers(planned.trunk, trunk);
+function isIndependentOf(wanted: PlannedAttempt): (attempt: Attempt) => boolean {
+  return ({ planned }) => areIndependentCarriers(planned, wanted);
 }

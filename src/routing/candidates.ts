@@ -1,5 +1,5 @@
 import type { CarrierState, HealthView, TrunkState } from '../domain/health.js';
-import type { CarrierId, ServiceId } from '../domain/ids.js';
+import type { CarrierId, RiskGroupId, ServiceId } from '../domain/ids.js';
 import type { Network, Route, Trunk } from '../domain/network.js';
 
 /** A route that may be used for a service, with what health says of it. */
@@ -20,23 +20,46 @@ export function candidatesFor(network: Network, view: HealthView, service: Servi
       const trunk = network.trunks.get(route.trunk);
       return trunk === undefined
         ? []
-        : [{ route, trunk, state: view.trunk(trunk.id, service), isCut: needsCarrier(trunk, absent) }];
+        : [{ route, trunk, state: view.trunk(trunk.id, service), isCut: needs({ route, trunk }, absent) }];
     });
 }
 
-/** Whether two trunks have no risk group in common. */
-export function areIndependent(a: Trunk, b: Trunk): boolean {
-  return a.id !== b.id && ![...a.riskGroups].some((group) => b.riskGroups.has(group));
+/** A way to a destination: it is lost with what its trunk is lost with, and with what its number is lost with. */
+export interface Way {
+  readonly trunk: Trunk;
+  readonly route: Pick<Route, 'riskGroups'>;
+}
+
+/** Whether two ways have no risk group in common. */
+export function areIndependent(a: Way, b: Way): boolean {
+  return a.trunk.id !== b.trunk.id && sharedGroups(a, b).length === 0;
 }
 
 /** The same, over two carriers: better, where risk groups were left out of the inventory. */
-export function areIndependentCarriers(a: Trunk, b: Trunk): boolean {
-  return a.carrier !== b.carrier && areIndependent(a, b);
+export function areIndependentCarriers(a: Way, b: Way): boolean {
+  return a.trunk.carrier !== b.trunk.carrier && areIndependent(a, b);
+}
+
+/** The risk groups that two ways are lost with together. */
+export function sharedGroups(a: Way, b: Way): readonly string[] {
+  return groupsOf(a).filter((group) => b.trunk.riskGroups.has(group) || b.route.riskGroups?.has(group) === true);
+}
+
+function groupsOf({ trunk, route }: Way): readonly RiskGroupId[] {
+  return [...trunk.riskGroups, ...(route.riskGroups ?? [])];
 }
 
 function absentCarriers(network: Network, view: HealthView, service: ServiceId): ReadonlySet<CarrierId> {
   const gone: CarrierState = 'absent';
   return new Set([...network.carriers.keys()].filter((carrier) => view.carrier(carrier, service) === gone));
+}
+
+/** A number that is hosted in an absent network is lost too, over whichever trunk it is dialled. */
+function needs({ trunk, route }: Way, absent: ReadonlySet<CarrierId>): boolean {
+  return (
+    needsCarrier(trunk, absent) ||
+    [...(route.riskGroups ?? [])].some((group) => [...absent].some((carrier) => group === `${carrier}-core`))
+  );
 }
 
 /** Whether a trunk needs one of these carriers: its own, or one whose core group (`kpn-core`) it declares. */

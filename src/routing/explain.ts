@@ -2,7 +2,7 @@ import type { AttemptRole, PlannedAttempt } from '../domain/attempt.js';
 import type { CarrierState, HealthView, TrunkState } from '../domain/health.js';
 import type { CarrierId, RouteId, ServiceId, TrunkId } from '../domain/ids.js';
 import type { Network, Trunk } from '../domain/network.js';
-import { areIndependent, candidatesFor, type Candidate } from './candidates.js';
+import { areIndependent, candidatesFor, sharedGroups, type Candidate, type Way } from './candidates.js';
 import { buildPlans, isPanic, plan, type DeadlinesOf } from './planner.js';
 
 /** One route of a service: its place in the plan, and why it stands there. */
@@ -58,7 +58,7 @@ export function explainPlan(
     ...(canaryAllowed === undefined ? {} : { canaryAllowed }),
   });
   const candidates = candidatesFor(network, view, service);
-  const first = attempts[0]?.trunk;
+  const [first] = attempts;
   const explained = candidates.map((candidate): RouteExplanation => {
     const index = attempts.findIndex(({ route }) => route.id === candidate.route.id);
     const place = index < 0 ? undefined : index + 1;
@@ -95,7 +95,7 @@ interface Standing {
   readonly candidate: Candidate;
   readonly place: number | undefined;
   readonly role: AttemptRole | undefined;
-  readonly first: Trunk | undefined;
+  readonly first: Way | undefined;
   readonly hasRoom: ((trunk: Trunk) => boolean) | undefined;
   readonly without: ReadonlySet<string>;
 }
@@ -112,7 +112,7 @@ function reasons({ candidate, place, role, first, hasRoom, without }: Standing):
     ...(isCut ? ['its carrier, or a carrier whose core it needs, is absent'] : []),
     STATES[state],
     ...(hasRoom === undefined || hasRoom(trunk) ? [] : ['every channel is in use']),
-    ...(place === 2 && first !== undefined ? [partnerOf(first, trunk)] : []),
+    ...(place === 2 && first !== undefined ? [partnerOf(first, candidate)] : []),
     `tier ${route.tier}`,
   ];
 }
@@ -125,12 +125,12 @@ const STATES: Readonly<Record<TrunkState, string>> = {
   recovering: 'on its way back: takes canaries and its share only',
 };
 
-function partnerOf(first: Trunk, second: Trunk): string {
+function partnerOf(first: Way, second: Way): string {
   if (areIndependent(first, second)) {
-    return `shares no risk group with ${first.id}`;
+    return `shares no risk group with ${first.trunk.id}`;
   }
-  const shared = [...second.riskGroups].filter((group) => first.riskGroups.has(group));
-  return `shares ${shared.join(', ') || 'the trunk'} with ${first.id}: nothing independent is left`;
+  const shared = sharedGroups(first, second).join(', ') || 'the trunk';
+  return `shares ${shared} with ${first.trunk.id}: nothing independent is left`;
 }
 
 function byPlace(a: RouteExplanation, b: RouteExplanation): number {

@@ -1,5 +1,5 @@
 import type { Trunk } from '../domain/network.js';
-import { areIndependent, areIndependentCarriers, type Candidate } from './candidates.js';
+import { areIndependent, areIndependentCarriers, type Candidate, type Way } from './candidates.js';
 
 /** Groups that may take turns: the same tier and the same standing. */
 export function tiersOf(
@@ -70,12 +70,12 @@ export function pairedFirst(order: readonly Candidate[], heads: number): readonl
 }
 
 function pairBy(
-  independent: (a: Trunk, b: Trunk) => boolean,
+  independent: (a: Way, b: Way) => boolean,
   order: readonly Candidate[],
   heads: number,
 ): readonly Candidate[] | undefined {
   for (const first of order.slice(0, heads)) {
-    const second = order.find((other) => independent(first.trunk, other.trunk));
+    const second = order.find((other) => independent(first, other));
     if (second !== undefined) {
       return [first, second, ...order.filter((other) => other !== first && other !== second)];
     }

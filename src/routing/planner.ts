@@ -152,15 +152,31 @@ function servicePlans(all: readonly Candidate[], attempt: MakeAttempt, isNobodyH
   ];
   const heads = healthy.length > 0 ? healthy.length : usable.length;
   const orders = allTurns(groups);
+  const returning = enabled.filter(({ isCut, state }) => !isCut && state === 'recovering');
+  const last = (but?: Candidate): AttemptList => lastResort(returning, attempt, but);
   return {
     isPanic: false,
-    lists: orders.map((order) => pairedFirst(order, heads).map((candidate) => attempt(candidate, 'normal'))),
+    lists: orders.map((order) => [
+      ...pairedFirst(order, heads).map((candidate) => attempt(candidate, 'normal')),
+      ...last(),
+    ]),
     canaries: canaryCandidates(enabled).map((canary) => ({
       trunk: canary.trunk,
-      lists: orders.map((order) => withCanary(canary, order, heads, attempt)),
-      shareLists: orders.map((order) => ledBy(canary, order).map((candidate) => attempt(candidate, 'normal'))),
+      lists: orders.map((order) => [...withCanary(canary, order, heads, attempt), ...last(canary)]),
+      shareLists: orders.map((order) => [
+        ...ledBy(canary, order).map((candidate) => attempt(candidate, 'normal')),
+        ...last(canary),
+      ]),
     })),
   };
+}
+
+/** What is on its way back is likely better than nothing: it is tried when all else has failed. */
+function lastResort(returning: readonly Candidate[], attempt: MakeAttempt, but: Candidate | undefined): AttemptList {
+  return returning
+    .filter((candidate) => candidate.route !== but?.route)
+    .toSorted((a, b) => a.route.tier - b.route.tier)
+    .map((candidate) => attempt(candidate, 'panic'));
 }
 
 /** What is on its way back goes before what is down. */

@@ -127,7 +127,11 @@ t.test('the order of a plan', (t) => {
     'kpn-b',
   ]);
   t.same(names(planOf(labWith({ 'kpn-a': 'down' }))), ['kpn-b', 'second-a', 'second-b', 'mobile-a']);
-  t.same(names(planOf(labWith({ 'kpn-a': 'recovering' }))), ['kpn-b', 'second-a', 'second-b', 'mobile-a']);
+  t.same(
+    names(planOf(labWith({ 'kpn-a': 'recovering' }))),
+    ['kpn-b', 'second-a', 'second-b', 'mobile-a', 'kpn-a panic'],
+    'what is on its way back is the last resort',
+  );
   t.same(
     names(planOf(lab, {}, { kpn: 'absent' })),
     ['second-a', 'mobile-a', 'second-b'],
@@ -167,16 +171,36 @@ t.test('P17 the first two share no fate', (t) => {
   t.end();
 });
 
+t.test('P17 a number that is hosted in a network is lost with it, over whichever trunk it is dialled', (t) => {
+  const lines: readonly Line[] = [
+    { name: 'a', carrier: 'x', tier: 1, groups: ['x-core'] },
+    { name: 'b', carrier: 'y', tier: 1, groups: ['y-core'] },
+    { name: 'c', carrier: 'z', tier: 2, groups: ['z-core'] },
+  ];
+  const own = networkOf(lines);
+  const hosted: Network = {
+    ...own,
+    routes: own.routes.map((route) =>
+      route.trunk === 'b' ? { ...route, riskGroups: new Set([id<RiskGroupId>('x-core')]) } : route,
+    ),
+  };
+  const at = (carriers: Readonly<Record<string, CarrierState>> = {}) =>
+    names(plan(buildPlans(hosted, viewOf(lines, carriers)), service, { turn: 0 }));
+  t.same(at(), ['a', 'c', 'b'], 'the number over b would be lost with the carrier of a');
+  t.same(at({ x: 'absent' }), ['c'], 'and it is');
+  t.end();
+});
+
 t.test('canaries', (t) => {
   const returning = labWith({ 'kpn-b': 'recovering', 'second-a': 'down' });
   const [canary, ...rest] = planOf(returning, { canaryAllowed: only('kpn-b') });
   t.match(canary, { role: 'canary', trunk: { id: 'kpn-b' }, deadlines: { miss: 150, silence: 300, progress: 800 } });
   t.same(names(rest), ['second-b', 'kpn-a', 'mobile-a'], 'followed by an independent trunk');
-  t.same(names(planOf(returning, { canaryAllowed: () => false })), ['kpn-a', 'second-b', 'mobile-a']);
+  t.same(names(planOf(returning, { canaryAllowed: () => false })), ['kpn-a', 'second-b', 'mobile-a', 'kpn-b panic']);
   const two = labWith({ 'kpn-a': 'recovering', 'second-a': 'recovering' });
   t.same(
     names(planOf(two, { canaryAllowed: () => true })),
-    ['kpn-a canary', 'second-b', 'kpn-b', 'mobile-a'],
+    ['kpn-a canary', 'second-b', 'kpn-b', 'mobile-a', 'second-a panic'],
     'one a call',
   );
   const doubted = labWith({ 'kpn-a': 'suspect', 'kpn-b': 'suspect' });
@@ -300,7 +324,7 @@ t.test('whatever the state of the world', (t) => {
   t.pass('no route comes twice');
   always((lines, attempts) => {
     const inPanic = attempts.every(({ role }) => role === 'panic');
-    return inPanic || attempts.every((each) => each.role !== 'panic' && stateOf(lines, each) !== 'down');
+    return inPanic || attempts.every((each) => stateOf(lines, each) !== 'down');
   });
   t.pass('a trunk that is down is tried in a panic only');
   always((lines, attempts) =>
@@ -314,7 +338,8 @@ t.test('whatever the state of the world', (t) => {
     if (first === undefined || second === undefined || independent(first.trunk, second.trunk)) {
       return true;
     }
-    return rest.every(({ trunk }) => !independent(first.trunk, trunk));
+    const isPanic = first.role === 'panic';
+    return rest.every(({ trunk, role }) => !independent(first.trunk, trunk) || (role === 'panic' && !isPanic));
   });
   t.pass('the second attempt is independent of the first if any is');
   always((lines, attempts) => {
@@ -329,7 +354,9 @@ t.test('whatever the state of the world', (t) => {
 t.test('the first two are independent if any healthy one has a partner', (t) => {
   fc.assert(
     fc.property(anyNetwork, fc.nat({ max: 100 }), (lines, turn) => {
-      const attempts = planOf(lines, { turn });
+      const all = planOf(lines, { turn });
+      const isPanic = all.every(({ role }) => role === 'panic');
+      const attempts = all.filter(({ role }) => isPanic || role !== 'panic');
       const [first, second] = attempts;
       const isHealthy = (each: PlannedAttempt): boolean => stateOf(lines, each) !== 'suspect' || each.role === 'panic';
       const heads = attempts.some(isHealthy) ? attempts.filter(isHealthy) : attempts;
