@@ -1,4 +1,3 @@
-import type { Trunk } from '../domain/network.js';
 import { areIndependent, areIndependentCarriers, type Candidate, type Way } from './candidates.js';
 
 /** Groups that may take turns: the same tier and the same standing. */
