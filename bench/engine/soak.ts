@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { atWork, call, siteAt } from './load.js';
+import { usageOf } from './processes.js';
+import type { EngineReply } from './questions.js';
+import { startEmbedded, type Server } from './servers.js';
+
+/** Memory at one moment, and how many calls there had been. */
+export interface Mark {
+  readonly calls: number;
+  /** Bytes in use after a collection. */
+  readonly heap: number;
+  readonly rss: number;
+}
+
+/** What a long run of calls came to. */
+export interface Soak {
+  readonly answered: number;
+  readonly failed: number;
+  readonly seconds: number;
+  readonly marks: readonly Mark[];
+  /** When everything had time to end. */
+  readonly after: EngineReply;
+}
+
+/** How long a run is. */
+export interface SoakPlan {
+  readonly calls: number;
+  /** Memory is looked at after so many; all calls between two looks come at the same rate. */
+  readonly step: number;
+  /** New calls per second. */
+  readonly rate: number;
+}
+
+const AT_ONCE = 200;
+/** 64*T1 after the last call every transaction is over. */
+const END_MS = 36_000;
+
+/**
+ * Calls through the embedded engine and the bare B2BUA application, in steps. Each mark is taken when the transactions of the step
+ * are over, so that two marks differ by nothing but what has leaked.
+ */
+export async function soak(
+  net: number,
+  { calls, step, rate }: SoakPlan,
+  progress: (mark: Mark) => void,
+): Promise<Soak> {
+  const site = siteAt(net);
+  const server = await startEmbedded(site.server);
+  const started = performance.now();
+  let [answered, failed] = [0, 0];
+  const marks: Mark[] = [];
+  try {
+    await atWork(site, async () => {
+      for (let done = step; done <= calls; done += step) {
+        const result = await call(site, { calls: step, rate, duration: 0, atOnce: AT_ONCE });
+        answered += result.successful;
+        failed += result.failed;
+        await sleep(END_MS);
+        marks.push(await markOf(server, done));
+        progress(marks.at(-1) ?? { calls: 0, heap: 0, rss: 0 });
+      }
+    });
+    await sleep(1_000);
+    const after = await server.counts();
+    if (after === undefined) {
+      throw new Error('the engine does not tell what it holds');
+    }
+    return { answered, failed, seconds: (performance.now() - started) / 1_000, marks, after };
+  } finally {
+    await server.stop();
+  }
+}
+
+async function markOf(server: Server, calls: number): Promise<Mark> {
+  const counts = await server.counts();
+  return { calls, heap: counts?.heap ?? 0, rss: usageOf(server.pid).rss };
+}
