@@ -10,7 +10,7 @@ const LOW_VALUE: ReadonlySet<JournalRecord['type']> = new Set([
 ]);
 
 interface Waiting extends Stamped {
-  readonly order: number;
+  readonly order: bigint;
 }
 
 /** Records that wait to be written, in order. It never holds more than it may: the oldest of low value goes first. */
@@ -18,7 +18,7 @@ export class Backlog {
   readonly #most: number;
   readonly #low = new Queue<Waiting>();
   readonly #high = new Queue<Waiting>();
-  #order = 0;
+  #order = 0n;
   #lost: { count: number; byType: Record<string, number>; from: number; to: number } | undefined;
 
   constructor(most: number) {
@@ -50,12 +50,12 @@ export class Backlog {
   /** Records that were taken and could not be written are the oldest again. */
   putBack(taken: readonly Stamped[]): void {
     for (const stamped of taken.toReversed()) {
-      this.#queueOf(stamped).unshift({ ...stamped, order: this.#firstOrder() - 1 });
+      this.#queueOf(stamped).unshift({ ...stamped, order: this.#firstOrder() - 1n });
     }
   }
 
-  #firstOrder(): number {
-    return this.#next()?.order ?? this.#order + 1;
+  #firstOrder(): bigint {
+    return this.#next()?.order ?? this.#order + 1n;
   }
 
   #queueOf({ record }: Stamped): Queue<Waiting> {

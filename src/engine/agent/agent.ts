@@ -24,6 +24,7 @@ import type { Peer, Transport, TransportStats } from '../transport/transport.js'
 import { DialogTable, type AgentCore, type DialogMember } from './core.js';
 import { AgentDialog } from './dialog.js';
 import { dialogAsClient } from './dialog-state.js';
+import { RANDOM_FIRST, type FirstNumbers } from './numbering.js';
 import { InviteClient, type InviteClientEvents } from './invite-client.js';
 import { InviteServer } from './invite-server.js';
 import { listen, type Contact, type ListenOptions } from './listen.js';
@@ -45,6 +46,8 @@ export interface AgentOptions extends ListenOptions {
   readonly names?: NameSource;
   /** From 0 up to, not including, 1: for the weights of servers. */
   readonly random?: () => number;
+  /** Where CSeq and RSeq numbers begin; random where not given. */
+  readonly first?: FirstNumbers;
   /** Whether new work must be refused. Never where not given. */
   readonly isOverloaded?: () => boolean;
   /** Takes the messages of calls that break a rule and can be understood, in place of refusing them. */
@@ -102,6 +105,7 @@ export class Agent implements AgentCore {
   readonly layer: TransactionLayer;
   readonly dialogs = new DialogTable();
   readonly tryingAfter: number;
+  readonly first: FirstNumbers;
   readonly #events: AgentEvents;
   readonly #product: readonly Header[];
   readonly #invites = new WeakMap<InviteServerHandle, InviteServer>();
@@ -115,6 +119,7 @@ export class Agent implements AgentCore {
     this.clock = options.clock ?? realClock;
     this.timers = options.timers ?? STANDARD_TIMERS;
     this.tryingAfter = options.tryingAfter ?? 0;
+    this.first = options.first ?? RANDOM_FIRST;
     this.#events = events;
     this.#product = options.product === undefined ? [] : [{ name: 'Server', value: options.product }];
     this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser(), options);
@@ -305,7 +310,10 @@ export class Agent implements AgentCore {
     const hops = (typeof to === 'string' ? hopsOf(to) : to) ?? [];
     const reachable = hops.find(({ peer }) => this.transportTo(peer) !== undefined);
     const transport = reachable && this.transportTo(reachable.peer);
-    const ways = transport === undefined ? [] : this.#ways.of(completeRequest(request, transport), transport, hops);
+    const ways =
+      transport === undefined
+        ? []
+        : this.#ways.of(completeRequest(request, transport, this.first.cseq()), transport, hops);
     const [first, ...others] = ways;
     if (first === undefined) {
       throw new UnsendableError(`no transport leads to ${typeof to === 'string' ? to : request.uri}`);

@@ -1,3 +1,5 @@
+import { isBefore } from './numbering.js';
+
 /** Repeated 2xx to older INVITEs than the last few are not known any more. */
 const REMEMBERED = 8;
 
@@ -19,12 +21,15 @@ export class Answers {
       again();
       return false;
     }
-    const newest = Math.max(this.#owed ?? 0, ...this.#acks.keys());
-    if (sequence <= newest) {
+    if (this.#known().some((known) => sequence === known || isBefore(sequence, known))) {
       return false;
     }
     this.#owed = sequence;
     return true;
+  }
+
+  #known(): readonly number[] {
+    return [...this.#acks.keys(), ...(this.#owed === undefined ? [] : [this.#owed])];
   }
 
   /** The owed ACK left. @param again sends it once more. */

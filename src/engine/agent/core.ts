@@ -5,6 +5,7 @@ import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.
 import type { InviteServerHandle, ServerHandle, TransactionLayer } from '../transaction/layer.js';
 import type { Peer, Transport } from '../transport/transport.js';
 import { dialogKey, type DialogState } from './dialog-state.js';
+import type { FirstNumbers } from './numbering.js';
 
 /** What the network brings into a dialog. */
 export interface DialogMember {
@@ -61,6 +62,8 @@ export interface AgentCore {
   readonly timers: TimerTable;
   readonly layer: TransactionLayer;
   readonly dialogs: DialogTable;
+  /** Where the counters of dialogs and INVITEs begin. */
+  readonly first: FirstNumbers;
   /** Milliseconds until an INVITE gets its 100 Trying. */
   readonly tryingAfter: number;
   /** A response of ours, with what every response carries. */

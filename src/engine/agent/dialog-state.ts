@@ -5,6 +5,7 @@ import { parseUri } from '../../sip/uri.js';
 import { hopOf } from '../location/target.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { Peer, Transport } from '../transport/transport.js';
+import { nextCseq } from './numbering.js';
 
 /** What a dialog knows (RFC 3261 12). */
 export interface DialogState {
@@ -22,7 +23,8 @@ export interface DialogState {
   routeSet: readonly string[];
   /** The peer's Contact URI; it changes with target refreshes. */
   remoteTarget: string;
-  localSequence: number;
+  /** The CSeq number of our next request. */
+  nextSequence: number;
   remoteSequence: number | undefined;
   /** Where the peer's messages come from: the way to it when its Contact names no address. */
   readonly source: Peer;
@@ -96,8 +98,13 @@ export function needsContact(method: string): boolean {
   return method === 'INVITE' || method === 'UPDATE' || method === 'SUBSCRIBE' || method === 'REFER';
 }
 
-/** The dialog that our 2xx or 1xx to a request makes (RFC 3261 12.1.1). */
-export function dialogAsServer(incoming: IncomingRequest, localTag: string, contact: string): DialogState {
+/** The dialog that our 2xx or 1xx to a request makes (RFC 3261 12.1.1). @param firstSequence the CSeq number of our first request. */
+export function dialogAsServer(
+  incoming: IncomingRequest,
+  localTag: string,
+  contact: string,
+  firstSequence: number,
+): DialogState {
   const { message, source, transport, callId } = incoming;
   const { headers } = message;
   return {
@@ -110,7 +117,7 @@ export function dialogAsServer(incoming: IncomingRequest, localTag: string, cont
     transport,
     routeSet: headerValues(headers, 'Record-Route'),
     remoteTarget: contactUri(message) ?? sourceUri(source),
-    localSequence: 0,
+    nextSequence: firstSequence,
     remoteSequence: incoming.cseq.number,
     source,
   };
@@ -134,7 +141,7 @@ export function dialogAsClient(request: SipRequest, response: IncomingResponse, 
     transport,
     routeSet: routeSetOf(response),
     remoteTarget: contactUri(message) ?? sourceUri(source),
-    localSequence: response.cseq.number,
+    nextSequence: nextCseq(response.cseq.number),
     remoteSequence: undefined,
     source,
   };

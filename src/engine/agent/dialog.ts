@@ -17,6 +17,7 @@ import {
 } from './session-timer.js';
 import type { AgentCore, DialogMember } from './core.js';
 import { contactUri, needsContact, routeSetOf, type DialogState } from './dialog-state.js';
+import { isBefore, nextCseq } from './numbering.js';
 import { onItsWay, type OnItsWay } from './own-requests.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { RequestServer } from './request-server.js';
@@ -416,8 +417,9 @@ export class AgentDialog implements DialogMember {
   }
 
   #next(method: string, headers: readonly Header[], body: string): OnItsWay {
-    this.state.localSequence += 1;
-    return onItsWay(this.#core, this.state, method, headers, body, this.state.localSequence);
+    const sequence = this.state.nextSequence;
+    this.state.nextSequence = nextCseq(sequence);
+    return onItsWay(this.#core, this.state, method, headers, body, sequence);
   }
 
   #reinviting(request: SipRequest, events: ClientEvents, over: () => void): ClientUser {
@@ -524,7 +526,7 @@ export class AgentDialog implements DialogMember {
 
   /** RFC 3261 12.2.2: a number lower than the last one is out of order. */
   #isOld({ cseq }: IncomingRequest): boolean {
-    if (this.state.remoteSequence !== undefined && cseq.number < this.state.remoteSequence) {
+    if (this.state.remoteSequence !== undefined && isBefore(cseq.number, this.state.remoteSequence)) {
       return true;
     }
     this.state.remoteSequence = cseq.number;

@@ -7,6 +7,7 @@ import type { Peer, Transport } from '../transport/transport.js';
 import type { AgentCore } from './core.js';
 import { AgentDialog, type DialogEvents } from './dialog.js';
 import { dialogAsClient } from './dialog-state.js';
+import { nextRseq } from './numbering.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { termsOf } from './session-timer.js';
 
@@ -186,7 +187,7 @@ export class InviteClient implements RequestClient {
       return true;
     }
     const last = this.#lastRSeq.get(dialog.state.remoteTag);
-    if (last !== undefined && rseq !== last + 1) {
+    if (last !== undefined && rseq !== nextRseq(last)) {
       return false;
     }
     this.#lastRSeq.set(dialog.state.remoteTag, rseq);

@@ -42,7 +42,7 @@ export class InviteServer {
     this.incoming = handle.incoming;
     this.#core = core;
     this.#handle = handle;
-    this.#reliable = new ReliableProvisionals(core.clock, core.timers, {
+    this.#reliable = new ReliableProvisionals(core.clock, core.timers, core.first.rseq(), {
       print: (status, headers, body) => printMessage(this.#response(status, headers, body)),
       transmit: (status, headers, body) => this.#send(status, headers, body),
     });
@@ -189,7 +189,7 @@ export class InviteServer {
   #early(): AgentDialog {
     this.#dialog ??= new AgentDialog(
       this.#core,
-      dialogAsServer(this.incoming, this.#localTag, this.#contact),
+      dialogAsServer(this.incoming, this.#localTag, this.#contact, this.#core.first.cseq()),
       'there',
       {
         acknowledged: () => undefined,

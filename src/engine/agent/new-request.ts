@@ -1,4 +1,4 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { cseq, header, withoutHeader } from '../../sip/headers.js';
 import { printHostPort } from '../../sip/host-port.js';
 import type { Header, SipRequest } from '../../sip/message.js';
@@ -15,18 +15,24 @@ export interface NewRequest {
 }
 
 const MAX_FORWARDS = '70';
-/** Below 2^31 for ever (RFC 3261 8.1.1.5). */
-const FIRST_SEQUENCE_BELOW = 1_000_000;
 
-/** RFC 3261 8.1.1: with the headers without which no request leaves, in front of the others. */
-export function completeRequest({ method, uri, headers, body }: NewRequest, transport: Transport): SipRequest {
+/**
+ * RFC 3261 8.1.1: with the headers without which no request leaves, in front of the others.
+ *
+ * @param sequence the CSeq number, where the request has none.
+ */
+export function completeRequest(
+  { method, uri, headers, body }: NewRequest,
+  transport: Transport,
+  sequence: number,
+): SipRequest {
   const from = header(headers, 'From') ?? `<sip:${hostPort(transport)}>`;
   const own: Header[] = [
     { name: 'Max-Forwards', value: header(headers, 'Max-Forwards') ?? MAX_FORWARDS },
     { name: 'From', value: tagOf(from) === undefined ? withTag(from, newTag()) : from },
     { name: 'To', value: header(headers, 'To') ?? `<${uri}>` },
     { name: 'Call-ID', value: header(headers, 'Call-ID') ?? randomUUID() },
-    { name: 'CSeq', value: `${cseq(headers)?.number ?? randomInt(1, FIRST_SEQUENCE_BELOW)} ${method}` },
+    { name: 'CSeq', value: `${cseq(headers)?.number ?? sequence} ${method}` },
   ];
   const needsContact = (method === 'INVITE' || method === 'SUBSCRIBE') && header(headers, 'Contact') === undefined;
   const contact = needsContact ? [{ name: 'Contact', value: contactOf(transport, /^sips:/i.test(uri)) }] : [];

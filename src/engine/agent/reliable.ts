@@ -1,8 +1,8 @@
-import { randomInt } from 'node:crypto';
 import { setHeader } from '../../sip/headers.js';
 import type { Header } from '../../sip/message.js';
 import type { EngineClock, EngineTimer } from '../clock.js';
 import type { TimerTable } from '../timers.js';
+import { nextRseq } from './numbering.js';
 
 /** What the sender of reliable provisional responses needs. */
 export interface ReliableUser {
@@ -31,18 +31,21 @@ export class ReliableProvisionals {
   readonly #queue: Waiting[] = [];
   #inFlight: Waiting | undefined;
   #timer: EngineTimer | undefined;
-  #rseq = randomInt(1, 1_000_000);
+  #nextRseq: number;
 
-  constructor(clock: EngineClock, timers: TimerTable, user: ReliableUser) {
+  /** @param first the number of the first response. */
+  constructor(clock: EngineClock, timers: TimerTable, first: number, user: ReliableUser) {
     this.#clock = clock;
     this.#timers = timers;
     this.#user = user;
+    this.#nextRseq = first;
   }
 
   /** @returns the response as it leaves: now, or when the one before it has been acknowledged. */
   send(status: number, headers: readonly Header[], body: string): string | undefined {
-    this.#rseq += 1;
-    const next = { status, body, rseq: this.#rseq, headers: setHeader(headers, 'RSeq', String(this.#rseq)) };
+    const rseq = this.#nextRseq;
+    this.#nextRseq = nextRseq(rseq);
+    const next = { status, body, rseq, headers: setHeader(headers, 'RSeq', String(rseq)) };
     if (this.#inFlight !== undefined) {
       this.#queue.push(next);
       return this.#user.print(status, next.headers, body);

@@ -1,3 +1,4 @@
+import { LAST_CSEQ } from '../agent/numbering.js';
 import { asciiLower } from '../../sip/chars.js';
 import { canonicalName, cseq, header, sameName, withoutHeader } from '../../sip/headers.js';
 import { parseUncounted, type Header, type SipMessage } from '../../sip/message.js';
@@ -123,7 +124,9 @@ function isReadable({ name, value }: Header): boolean {
     return /^\d{1,3}$/.test(value) && Number(value) < 256;
   }
   if (sameName(name, 'CSeq')) {
-    return cseq([{ name, value }]) !== undefined || /^\d{1,10}$/.test(value);
+    return (
+      Number.parseInt(value, 10) <= LAST_CSEQ && (cseq([{ name, value }]) !== undefined || /^\d{1,10}$/.test(value))
+    );
   }
   if (sameName(name, 'Call-ID')) {
     return value !== '' && !/\s/.test(value);

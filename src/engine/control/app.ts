@@ -26,7 +26,7 @@ export class App {
   readonly #reader = new FrameReader();
   readonly #writer: FrameWriter;
   /** Verbs (lower-case methods) that it wants to be given, and the turn in which it was given one last. */
-  readonly #verbs = new Map<string, number>();
+  readonly #verbs = new Map<string, bigint>();
   #tags: readonly string[] = [];
   #authenticated = false;
   #onReady: () => void = () => undefined;
@@ -82,7 +82,7 @@ export class App {
 
   /** It wants requests with this verb; to say so twice changes nothing. */
   wants(verb: string): void {
-    this.#verbs.set(verb, this.#verbs.get(verb) ?? 0);
+    this.#verbs.set(verb, this.#verbs.get(verb) ?? 0n);
   }
 
   wantsNoMore(verb: string): void {
@@ -90,11 +90,11 @@ export class App {
   }
 
   /** The turn in which it was given this verb last, 0 for never; undefined where it does not want it. */
-  lastServed(verb: string): number | undefined {
+  lastServed(verb: string): bigint | undefined {
     return this.#verbs.get(verb);
   }
 
-  served(verb: string, turn: number): void {
+  served(verb: string, turn: bigint): void {
     this.#verbs.set(verb, turn);
   }
 

@@ -3,7 +3,7 @@ import type { App } from './app.js';
 /** The applications that have shown the secret. */
 export class Apps {
   readonly #apps: App[] = [];
-  #turn = 0;
+  #turn = 0n;
 
   get size(): number {
     return this.#apps.length;
@@ -23,8 +23,8 @@ export class Apps {
   /** The next one whose turn it is, of those that want a verb (a method in lower case). */
   wanting(verb: string): App | undefined {
     const willing = this.#apps.filter((app) => app.connected && app.lastServed(verb) !== undefined);
-    const [app] = willing.toSorted((a, b) => (a.lastServed(verb) ?? 0) - (b.lastServed(verb) ?? 0));
-    this.#turn += 1;
+    const [app] = willing.toSorted((a, b) => Number((a.lastServed(verb) ?? 0n) - (b.lastServed(verb) ?? 0n)));
+    this.#turn += 1n;
     app?.served(verb, this.#turn);
     return app;
   }

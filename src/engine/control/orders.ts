@@ -124,7 +124,7 @@ export class Orders {
     }
     const txnId = randomUUID();
     const headers = withAddress(message.headers, addressOf(transport));
-    const unsent = completeRequest({ ...message, headers }, transport);
+    const unsent = completeRequest({ ...message, headers }, transport, this.#agent.first.cseq());
     app.reply(order, requestSent({ text: printMessage(unsent), transport }, txnId));
     app.tell(localResponseLine(unsent, 'unresolvable', txnId, ''));
   }
