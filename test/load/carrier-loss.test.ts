@@ -11,6 +11,8 @@ const CALLS = 2_000;
 const RATE = 20;
 const HOLD_MS = 3_000;
 const LOSS_AFTER_MS = (CALLS / RATE / 2) * 1_000;
+/** A carrier is judged gone so soon after it is lost (P5). */
+const GONE_WITHIN_MS = 1_500;
 /** A second answered leg is gone again after this (P12). */
 const SECOND_LEG_MS = 50;
 /** What was answered so shortly before the loss may have its acknowledgement in the black hole. */
@@ -50,6 +52,11 @@ t.test(`${CALLS} calls at ${RATE} a second, the primary black-holed half way`, {
   );
   await agree(t, results, lab.journal, callIdsOf(callers.messages, /^SIP\/2\.0 200 [^]*^CSeq: 1 INVITE/m));
   pddTable(t, callers.times['2'] ?? []);
+  const touched = (await lab.calls()).filter(
+    ({ startedAt, attempts }) =>
+      Date.parse(startedAt) > lostAt + 3 * GONE_WITHIN_MS && attempts.some(({ carrier }) => carrier === 'kpn'),
+  );
+  t.same(touched, [], 'P4 from 1.5 s after the loss (three times that on a busy machine) no call touches the carrier');
 
   await lab.fault('kpn', 'clear');
   const quietFrom = Date.now();

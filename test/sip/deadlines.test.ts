@@ -47,6 +47,7 @@ async function warm(t: Test): Promise<{ gateway: TestGateway; kpn: RawPeer; is: 
   t.match(await call(gateway, WARM_UP), { successful: WARM_UP });
   // What was learned is looked at once a second. On a busy machine it takes more calls until answers come evenly.
   await until(async () => (await silenceOf(gateway, 'kpn-a')) < 250 || (await call(gateway)).failed > 0, 10_000);
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
   return {
     gateway,
     kpn,
