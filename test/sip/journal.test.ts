@@ -141,7 +141,8 @@ t.test(
     const entries = await entriesOf(join(disk, 'journal'));
     t.match(await verifyJournal(join(disk, 'journal')), { ok: true, first: '1' });
     t.equal(ofType(entries, 'call-ended').length, 20, 'no call is missing');
-    t.match(ofType(entries, 'alarm-raised'), [{ alarm: { kind: 'journal', text: /ENOSPC/ } }]);
+    const alarms = ofType(entries, 'alarm-raised').filter(({ alarm }) => alarm.kind === 'journal');
+    t.match(alarms, [{ alarm: { text: /ENOSPC/ } }]);
     const worst = Math.max(...(full.times['1'] ?? []));
     t.ok(worst < 3 * 200 + 200, `answered after ${worst} ms at most (promise: 200 ms more than usual)`);
   },
