@@ -2,15 +2,17 @@ import { messageOf } from '../domain/errors.js';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { ms } from '../domain/time.js';
+import { between, ms, type Instant } from '../domain/time.js';
 import type { TlsFiles } from '../config/config.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/journal.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
-/** The engine is up again so soon after it died. */
-const RESTART_AFTER = ms(200);
+/** An engine that died is started again at once; one that dies again within this time waits before. */
+const SOON = ms(5_000);
+/** Without this pause, a fault at its start would take the whole processor. */
+const PAUSE = ms(200);
 /** Longer than it takes to bind a few sockets on a busy machine. */
 const READY_WITHIN = ms(8_000);
 /** After this, an engine that was asked to stop is killed. */
@@ -44,6 +46,7 @@ export class EngineProcess {
   readonly #log: Log;
   #child: ChildProcess | undefined;
   #stopping = false;
+  #diedAt: Instant | undefined;
   /** Who asked for counts, in order. */
   #questions: ((stats: unknown) => void)[] = [];
 
@@ -147,7 +150,10 @@ export class EngineProcess {
       return;
     }
     this.#log.error({ code, signal }, `the SIP engine died (${signal ?? `exit code ${code}`}) and is started again`);
-    this.#clock.setTimer(RESTART_AFTER, () => {
+    const now = this.#clock.now();
+    const isAgain = this.#diedAt !== undefined && between(this.#diedAt, now) < SOON;
+    this.#diedAt = now;
+    this.#clock.setTimer(isAgain ? PAUSE : ms(0), () => {
       this.#restart();
     });
   }

@@ -8,6 +8,8 @@ export interface RawCall {
   /** Header lines as they go on the wire, in place of the usual ones of the same name, or beside them. */
   readonly headers?: readonly string[];
   readonly body?: string;
+  /** Sends the INVITE again and again after so many milliseconds; once only where not given. */
+  readonly resendEvery?: number;
 }
 
 /** What came back. */
@@ -45,8 +47,15 @@ export async function startRawCaller(address: string, gateway: string): Promise<
             text.startsWith('SIP/2.0') && valueOf(text, 'Call-ID') === callId && valueOf(text, 'CSeq').endsWith(method),
         );
       const final = (): string | undefined => responses('INVITE').find((text) => !text.startsWith('SIP/2.0 1'));
-      send(inviteText(call, callId, address));
+      const invite = inviteText(call, callId, address);
+      send(invite);
+      const resends =
+        call.resendEvery &&
+        setInterval(() => {
+          send(invite);
+        }, call.resendEvery);
       await until(() => final() !== undefined, within);
+      clearInterval(resends);
       const answer = final() ?? '';
       const status = Number(answer.slice(8, 11));
       const inDialog = (method: string, number: number): string =>

@@ -31,8 +31,8 @@ export interface DrachtioOptions {
   readonly secret: string;
 }
 
-/** The longest pause between two tries to reach the SIP server again. */
-const RECONNECT_AT_LEAST_EVERY = ms(500);
+/** The longest pause between two tries to reach the SIP server again: it takes calls so late after it is back, at most. */
+const RECONNECT_AT_LEAST_EVERY = ms(50);
 
 /**
  * The SIP server behind `ports/`: drachtio-server, or the embedded engine, through drachtio-srf.
@@ -48,6 +48,8 @@ export class DrachtioServer implements SipServer {
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;
   #connectionHandler: (connected: boolean) => void = () => undefined;
+  /** Whether it has been said that the server refuses us. */
+  #refused = false;
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
@@ -163,13 +165,22 @@ export class DrachtioServer implements SipServer {
 
   #connected(error: unknown, version: string): void {
     if (error !== null && error !== undefined) {
-      this.#log.error({ err: messageOf(error) }, 'the SIP server refused the control connection: is the secret right?');
+      this.#connectionRefused(error);
       return;
     }
+    this.#refused = false;
     this.#connection.up(version);
     this.#table.reconnected();
     this.#log.info({ version }, 'connected to the SIP server');
     this.#connectionHandler(true);
+  }
+
+  /** Tried again and again, and said once. */
+  #connectionRefused(error: unknown): void {
+    if (!this.#refused) {
+      this.#refused = true;
+      this.#log.error({ err: messageOf(error) }, 'the SIP server refused the control connection: is the secret right?');
+    }
   }
 
   #disconnected(): void {
