@@ -6,6 +6,9 @@ import { until } from '../support/until.js';
 
 // Every way in which the first carrier may fail, with calls on the way: the lab's faults, and SIPp's own clock and counts.
 
+/** Two at a time: most of each test is waiting. */
+t.jobs = 2;
+
 const RATE = 5;
 const BEFORE = 15;
 const AFTER = 25;
@@ -65,14 +68,14 @@ for (const [index, { name, fault, ...expected }] of [
   { name: 'P10 half of the calls fail', fault: 'half', promise: 300, most: 1_500 },
   { name: 'P3 half of the calls are told that it is busy', fault: 'busy', promise: 300, most: 1_500 },
 ].entries()) {
-  t.test(name, { timeout: 90_000 }, async (t) => {
+  t.test(name, { timeout: 90_000, buffered: true }, async (t) => {
     await faulty(t, 100 + index, fault, expected);
   });
 }
 
 t.test(
   'P20 180, then nothing: the caller hears ringing, and is answered elsewhere',
-  { timeout: 120_000 },
+  { timeout: 180_000, buffered: true },
   async (t) => {
     const lab = await startLab(120);
     t.teardown(async () => lab.stop());
@@ -84,7 +87,7 @@ t.test(
   },
 );
 
-t.test('P7 a carrier that comes and goes every 5 s', { timeout: 120_000 }, async (t) => {
+t.test('P7 a carrier that comes and goes every 5 s', { timeout: 180_000, buffered: true }, async (t) => {
   const lab = await startLab(121);
   t.teardown(async () => lab.stop());
   await lab.fault('kpn', 'flap=5s');
@@ -105,7 +108,7 @@ const DEAD_CORE = [
 ] as const;
 
 for (const [index, [name, fault]] of DEAD_CORE.entries()) {
-  t.test(name, { timeout: 120_000 }, async (t) => {
+  t.test(name, { timeout: 180_000, buffered: true }, async (t) => {
     const net = 130 + index;
     const lab = await startLab(net);
     t.teardown(async () => lab.stop());
