@@ -6,9 +6,9 @@ const { values } = parseArgs({
   options: { calls: { type: 'string' }, rate: { type: 'string' }, json: { type: 'boolean' } },
 });
 const calls = Number(values.calls ?? 200_000);
-const plan = { calls, step: 20_000, rate: Number(values.rate ?? 500) };
-const result = await soak(95, plan, ({ calls: done, heap, rss }) => {
-  process.stderr.write(`${done} calls: heap ${megabytes(heap)}, resident ${megabytes(rss)}\n`);
+const plan = { calls, step: 20_000, rate: Number(values.rate ?? 400) };
+const result = await soak(95, plan, ({ calls: done, heap, rss, dialogs }) => {
+  process.stderr.write(`${done} calls: heap ${megabytes(heap)}, resident ${megabytes(rss)}, dialogs ${dialogs}\n`);
 });
 const [first, last] = [result.marks[0]?.heap ?? 0, result.marks.at(-1)?.heap ?? 0];
 const { stats, timers } = result.after;

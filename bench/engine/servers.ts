@@ -21,10 +21,15 @@ export interface Server {
  * Starts the embedded engine. It ends with this process at the latest.
  *
  * @param profile a folder for a CPU profile of it.
+ * @param t1 milliseconds, and with it all other timers; those of RFC 3261 where not given.
  */
-export async function startEmbedded(host: string, profile?: string): Promise<Server> {
+export async function startEmbedded(host: string, profile?: string, t1?: number): Promise<Server> {
   const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const child = start('engine-process.js', [host, SECRET], ['--expose-gc', ...profiling]);
+  const child = start(
+    'engine-process.js',
+    [host, SECRET, ...(t1 === undefined ? [] : [String(t1)])],
+    ['--expose-gc', ...profiling],
+  );
   await once<EngineReply>(child);
   return {
     name: 'embedded engine',
