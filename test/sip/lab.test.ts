@@ -376,7 +376,8 @@ t.test('the lab as it is started by npm start, on other addresses', async (t) =>
     t.equal(code, 0);
     t.match(out, 'lie: loss=100% delay=5ms');
     t.same(await callAll(WORLD.filter(({ fault }) => fault === 'lie').map(({ service }) => service)), [true]);
-    t.ok(((await labState(CONTROL)).relays['lie-a']?.lost ?? 0) > 0);
+    await until(async () => ((await labState(CONTROL)).relays['lie-a']?.lost ?? 0) > 0, 12_000);
+    t.ok(((await labState(CONTROL)).relays['lie-a']?.lost ?? 0) > 0, 'probes are lost');
     await setLabFault(CONTROL, 'lie', 'clear');
     await until(async () => ((await labState(CONTROL)).relays['lie-a']?.passed ?? 0) > 2, 20_000);
     t.ok(((await labState(CONTROL)).relays['lie-a']?.passed ?? 0) > 2, 'probes get through');
