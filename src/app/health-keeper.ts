@@ -195,7 +195,7 @@ export class HealthKeeper implements Dispatcher {
           hasRoom: (trunk) =>
             this.room(trunk, { id: service, class: this.service(service)?.class ?? 'emergency' }) === 'free',
           canaryAllowed: (trunk) => this.#book.admitsCanary(trunk, service, now),
-          deadlines: (route, trunk) => this.#deadlines.learned.of(route, trunk),
+          deadlines: (route, trunk) => this.#deadlines.learned.inForce(route, trunk),
         })
       : undefined;
   }

@@ -97,6 +97,11 @@ export class LearnedDeadlines {
     return fresh;
   }
 
+  /** What plans were given last: to look at, without a change. */
+  inForce(route: Route, trunk: Trunk): Deadlines {
+    return this.#given.get(route.id) ?? this.#fresh(route, trunk);
+  }
+
   /** Whether what was learned since the last time changes the deadlines of any of these routes. */
   changes(routes: readonly Route[], trunks: ReadonlyMap<TrunkId, Trunk>): boolean {
     const isNews = this.#changed;

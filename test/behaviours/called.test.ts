@@ -289,7 +289,7 @@ t.before(async () => {
   site.srf.message(route);
 });
 
-t.test('behaviours', { jobs: 6 }, (t) => {
+t.test('behaviours', { jobs: 3 }, (t) => {
   for (const [at, { name, application, steps, sees, loses }] of BEHAVIOURS.entries()) {
     void t.test(name, { buffered: true }, async (t) => {
       const user = `called-${at}`;

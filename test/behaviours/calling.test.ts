@@ -373,7 +373,7 @@ t.test('302: the application follows to another place', async (t) => {
   t.strictSame(saw, ['180', 'answered', 'BYE']);
 });
 
-t.test('behaviours', { jobs: 6 }, (t) => {
+t.test('behaviours', { jobs: 3 }, (t) => {
   for (const { name, application, steps, drachtio, sees } of BEHAVIOURS) {
     void t.test(name, { buffered: true }, async (t) => {
       const place = site.place();

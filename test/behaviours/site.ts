@@ -45,7 +45,7 @@ async function embeddedSite(host: string): Promise<Site> {
     control: { host, port: 9022 },
     secret: SECRET,
     // A busy machine shall not make us send again what was answered.
-    timers: { ...timersOf(T1), t1: 4 * T1 },
+    timers: { ...timersOf(T1), t1: 10 * T1 },
   });
   const { srf, version } = await application(host);
   return {

@@ -171,7 +171,9 @@ t.test('plans are only made anew for a change that matters', async (t) => {
   repeat(5, () => {
     learned.responded(trunk(), ms(5));
   });
+  t.equal(learned.inForce(route, trunk()).silence, 600, 'what plans have, whoever looks');
   t.equal(learned.changes([route], trunks), true);
+  t.equal(learned.inForce(route, trunk()).silence, 150);
   learned.responded(trunk(), ms(5));
   t.equal(learned.changes([route], trunks), false, 'the same again');
 });
