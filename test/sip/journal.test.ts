@@ -138,6 +138,8 @@ t.test(
     t.equal(gateway.log().split('the journal cannot be written; calls go on').length, 2, 'it is said once');
     rmSync(join(disk, 'filler'));
     await until(() => gateway.log().includes('the journal is written again'), 5_000);
+    const ended = async () => ofType(await entriesOf(join(disk, 'journal')), 'call-ended').length;
+    await until(async () => (await ended()) === 20, 5_000);
     const entries = await entriesOf(join(disk, 'journal'));
     t.match(await verifyJournal(join(disk, 'journal')), { ok: true, first: '1' });
     t.equal(ofType(entries, 'call-ended').length, 20, 'no call is missing');
