@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endProcess } from '../../test/support/end-process.js';
 import { bound } from '../../test/support/sipp.js';
 
 /** A destination that Kamailio took out, or took back. */
@@ -61,14 +62,7 @@ export async function startDispatcher(net: number, routes: readonly DispatcherRo
     events,
     stop: async () => {
       process.removeListener('exit', endWithUs);
-      await new Promise<void>((resolve) => {
-        const killer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-        child.once('exit', () => {
-          clearTimeout(killer);
-          resolve();
-        });
-        child.kill('SIGTERM');
-      });
+      await endProcess(child);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CallReport } from '../../src/domain/call-report.js';
+import { endProcess } from './end-process.js';
 import { startDrachtio, usesDrachtio, type DrachtioProcess } from './drachtio-server.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -131,7 +132,7 @@ export async function startGatewayProcess(
     log: () => log.join('') + (drachtio?.log() ?? ''),
     stop: async () => {
       process.removeListener('exit', endWithTest);
-      await stop(child);
+      await endProcess(child);
       await drachtio?.stop();
       rmSync(folder, { recursive: true, force: true });
     },
@@ -155,20 +156,6 @@ async function ready(child: ChildProcess, log: readonly string[]): Promise<void>
         }
       });
     }
-  });
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) {
-    return;
-  }
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-    child.once('exit', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    child.kill('SIGTERM');
   });
 }
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endProcess } from './end-process.js';
 import { bound } from './sipp.js';
 
 /** A running Kamailio. */
@@ -32,14 +33,7 @@ export async function startKamailio(
   return {
     stop: async () => {
       process.removeListener('exit', endWithTest);
-      await new Promise<void>((resolve) => {
-        const killer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-        child.once('exit', () => {
-          clearTimeout(killer);
-          resolve();
-        });
-        child.kill('SIGTERM');
-      });
+      await endProcess(child);
       rmSync(folder, { recursive: true, force: true });
     },
   };

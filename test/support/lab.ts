@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { labResults, labState, setLabFault } from '../../src/lab/client.js';
 import type { FaultPlace } from '../../src/lab/fault-places.js';
 import type { CallResult } from '../../src/lab/results.js';
 import type { LabState } from '../../src/lab/state.js';
+import { endProcess } from './end-process.js';
 import { until } from './until.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -86,7 +87,7 @@ export async function startLab(net: number, inventory = (text: string): string =
     stats: async () => get('/stats'),
     stop: async () => {
       process.removeListener('exit', endWithTest);
-      await ended(child);
+      await endProcess(child, 8_000);
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -104,18 +105,4 @@ function moved(folder: string, net: number, inventory: (text: string) => string)
     writeFileSync(join(folder, name), text);
   }
   return join(folder, 'config/lab.yaml');
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) {
-    return;
-  }
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), 8_000);
-    child.once('exit', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    child.kill('SIGTERM');
-  });
 }
