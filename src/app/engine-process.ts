@@ -173,9 +173,10 @@ function tlsOptions(tls: TlsFiles | undefined): readonly string[] {
   if (tls === undefined) {
     return [];
   }
-  const { certificateFile, keyFile, caFile } = tls;
-  const authority = caFile === undefined ? [] : ['--tls-ca', caFile];
-  return ['--tls-cert', certificateFile, '--tls-key', keyFile, ...authority];
+  const { certificateFile, keyFile, caFile, callerCaFile } = tls;
+  const servers = caFile === undefined ? [] : ['--tls-ca', caFile];
+  const callers = callerCaFile === undefined ? [] : ['--tls-caller-ca', callerCaFile];
+  return ['--tls-cert', certificateFile, '--tls-key', keyFile, ...servers, ...callers];
 }
 
 function statsIn(line: string): unknown {

@@ -27,6 +27,7 @@ interface EngineCommandOptions {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
+  readonly tlsCallerCa?: string;
   readonly dnsServer?: readonly string[];
   readonly tryingAfter: number;
   readonly requestHandler?: readonly RequestHandler[];
@@ -60,7 +61,8 @@ export function engineCommand(): Command {
     .option('--secret-file <file>', 'what applications must show; without it the environment says')
     .option('--tls-cert <file>', 'our certificate for contacts over TLS, and the chain behind it (PEM)')
     .option('--tls-key <file>', 'its private key (PEM)')
-    .option('--tls-ca <file>', 'who signs the certificates of peers (PEM); with it callers must show one too')
+    .option('--tls-ca <file>', 'who signs the certificates of servers that we call (PEM)')
+    .option('--tls-caller-ca <file>', 'who signs the certificates of callers (PEM); with it they must show one')
     .option(
       '--dns-server <address>',
       'ask this name server, not those of the machine; several are tried',
@@ -190,12 +192,12 @@ function secretIn(path: string): string {
 }
 
 function tlsFiles(options: EngineCommandOptions, command: Command): TlsFiles | undefined {
-  const { tlsCert: cert, tlsKey: key, tlsCa: ca, contact, adminTls } = options;
+  const { tlsCert: cert, tlsKey: key, tlsCa: ca, tlsCallerCa: callerCa, contact, adminTls } = options;
   const wanted = adminTls !== undefined || contact.some(({ transport }) => transport === 'tls');
   if (cert !== undefined && key !== undefined) {
-    return { cert, key, ca };
+    return { cert, key, ca, callerCa };
   }
-  if (wanted || cert !== undefined || key !== undefined || ca !== undefined) {
+  if (wanted || cert !== undefined || key !== undefined || ca !== undefined || callerCa !== undefined) {
     command.error('error: TLS needs both --tls-cert and --tls-key');
   }
   return undefined;

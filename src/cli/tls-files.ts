@@ -6,7 +6,10 @@ import { TlsIdentity, type TlsMaterial } from '../engine/transport/tls-identity.
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
+  /** Who signs the certificates of servers that we call. */
   readonly ca: string | undefined;
+  /** Who signs the certificates of callers. */
+  readonly callerCa: string | undefined;
 }
 
 /** How often the files are looked at, in milliseconds. */
@@ -14,7 +17,7 @@ const LOOK_EVERY_MS = 5_000;
 
 /** @throws where a file cannot be read, or what is in them cannot be used: the message names them. */
 export function tlsIdentity(files: TlsFiles): TlsIdentity {
-  return named(files, () => new TlsIdentity(read(files)));
+  return blaming(files, () => new TlsIdentity(read(files)));
 }
 
 /**
@@ -23,14 +26,14 @@ export function tlsIdentity(files: TlsFiles): TlsIdentity {
  * @throws where it cannot be used; what was in force stays.
  */
 export function reloadIdentity(identity: TlsIdentity, files: TlsFiles): void {
-  named(files, () => {
+  blaming(files, () => {
     identity.replace(read(files));
   });
 }
 
 /** Tells when one of the files changes. @returns how to stop. */
 export function watchTls(files: TlsFiles, changed: () => void): () => void {
-  const paths = [files.cert, files.key, ...(files.ca === undefined ? [] : [files.ca])];
+  const paths = named(files);
   for (const path of paths) {
     watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, changed);
   }
@@ -41,16 +44,23 @@ export function watchTls(files: TlsFiles, changed: () => void): () => void {
   };
 }
 
-function read({ cert, key, ca }: TlsFiles): TlsMaterial {
+function read({ cert, key, ca, callerCa }: TlsFiles): TlsMaterial {
   const text = (path: string): string => readFileSync(path, 'latin1');
-  return { cert: text(cert), key: text(key), ...(ca === undefined ? {} : { ca: text(ca) }) };
+  return {
+    ...{ cert: text(cert), key: text(key) },
+    ...(ca === undefined ? {} : { ca: text(ca) }),
+    ...(callerCa === undefined ? {} : { callerCa: text(callerCa) }),
+  };
 }
 
-function named<Result>({ cert, key, ca }: TlsFiles, use: () => Result): Result {
+function named({ cert, key, ca, callerCa }: TlsFiles): readonly string[] {
+  return [cert, key, ca, callerCa].filter((path) => path !== undefined);
+}
+
+function blaming<Result>(files: TlsFiles, use: () => Result): Result {
   try {
     return use();
   } catch (error) {
-    const files = [cert, key, ...(ca === undefined ? [] : [ca])].join(', ');
-    throw new Error(`TLS cannot be used with ${files}: ${messageOf(error)}`, { cause: error });
+    throw new Error(`TLS cannot be used with ${named(files).join(', ')}: ${messageOf(error)}`, { cause: error });
   }
 }

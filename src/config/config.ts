@@ -51,8 +51,10 @@ export interface SipServerAccess {
 export interface TlsFiles {
   readonly certificateFile: string;
   readonly keyFile: string;
-  /** Undefined: the roots of the system. */
+  /** Who signs the certificates of carriers that we call. Undefined: the roots of the system. */
   readonly caFile: string | undefined;
+  /** Who signs the certificates of callers. Undefined: they need none. */
+  readonly callerCaFile: string | undefined;
 }
 
 /** The SIP server that carries our calls. */

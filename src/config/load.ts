@@ -153,10 +153,14 @@ function sipSettings({ sip }: SiteFile, files: Files, { control: secret, servers
   return { engine, contacts, control, secret, servers: [first, ...servers], tls: tls && tlsFiles(tls, files) };
 }
 
-function tlsFiles({ certificateFile, keyFile, caFile }: NonNullable<SiteFile['sip']['tls']>, files: Files): TlsFiles {
+function tlsFiles(
+  { certificateFile, keyFile, caFile, callerCaFile }: NonNullable<SiteFile['sip']['tls']>,
+  files: Files,
+): TlsFiles {
   return {
     certificateFile: files.resolve(certificateFile),
     keyFile: files.resolve(keyFile),
     caFile: caFile === undefined ? undefined : files.resolve(caFile),
+    callerCaFile: callerCaFile === undefined ? undefined : files.resolve(callerCaFile),
   };
 }

@@ -27,9 +27,10 @@ const tls = mapping({
   keyFile: filePath.describe('Its private key (PEM). For us alone to read.'),
   caFile: filePath
     .optional()
-    .describe(
-      'Who signs the certificates of our peers (PEM). With it, callers over TLS must show one too. By default those of the system.',
-    ),
+    .describe('Who signs the certificates of carriers that we call (PEM). By default those of the system.'),
+  callerCaFile: filePath
+    .optional()
+    .describe('Who signs the certificates of callers (PEM). With it, callers over TLS must show one. By default none.'),
 });
 
 const sip = mapping({
@@ -42,7 +43,7 @@ const sip = mapping({
   control: control.prefault({}).describe('How the gateway reaches the SIP server.'),
   servers: list(server, 'SIP servers')
     .default([])
-    .describe('More SIP servers that run already. Not used yet: `noodroute check` warns of it.'),
+    .describe('More SIP servers that run already; the gateway is connected to all of them.'),
   tls: tls.optional().describe('Needed where a contact says `transport=tls`. Paths are relative to the site file.'),
 });
 

@@ -131,7 +131,7 @@ t.test('several SIP servers, each with its own secret, and the files for TLS', (
   const servers = sip.servers.map(({ host, port, secret }) => `${host}:${port} ${secret.reveal()}`);
   t.same(servers, ['127.0.0.1:9022 cymru', '127.0.0.2:9022 second-secret', '127.0.0.3:9023 cymru']);
   const file = 'test/config/good/tls.yaml';
-  t.same(sip.tls, { certificateFile: file, keyFile: file, caFile: undefined });
+  t.same(sip.tls, { certificateFile: file, keyFile: file, caFile: undefined, callerCaFile: undefined });
   t.equal(loaded(loadWith({})).sip.tls, undefined);
   t.end();
 });

@@ -38,7 +38,7 @@ for (const [family, here, there] of [
   t.test(`a call with a binary body over UDP, TCP and mutual TLS: ${family}`, async (t) => {
     const certificate = authority.issue(`IP:${here}`, ...(here === there ? [] : [`IP:${there}`]));
     const identity = (): TlsIdentity =>
-      new TlsIdentity({ cert: certificate.cert, key: certificate.key, ca: authority.cert });
+      new TlsIdentity({ cert: certificate.cert, key: certificate.key, ca: authority.cert, callerCa: authority.cert });
     const engines = [
       await startRig(CONTROL[0], timersOf(40), { contacts: contacts(here, 5060), identity: identity() }),
       await startRig(CONTROL[1], timersOf(40), { contacts: contacts(there, 5080), identity: identity() }),

@@ -67,7 +67,7 @@ for (const { how, strips } of [
 ]) {
   t.test(`a carrier sends our own call back to us ${how}: Kamailio, and the next trunk rings`, async (t) => {
     const psap = await startSipp({ scenario: 'answer.xml', address: '127.13.30.1' });
-    const carrier = await startKamailio('127.13.20.1', '127.13.0.1:5060', strips);
+    const carrier = await startKamailio('127.13.20.1', '127.13.0.1:5060', { strips });
     const gateway = await startGateway({
       host: '127.13.0.1',
       trunks: [

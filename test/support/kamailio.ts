@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Authority, Certificate } from './certificates.js';
 import { endProcess } from './end-process.js';
 import { bound } from './sipp.js';
 
@@ -10,21 +11,28 @@ export interface Kamailio {
   stop(): Promise<void>;
 }
 
+interface KamailioOptions {
+  /** Header names that it takes out of an INVITE. */
+  readonly strips?: readonly string[];
+  /** With it, it takes SIP over TLS on port 5061, shows this to everybody, and believes who `authority` signed, alone. */
+  readonly tls?: { readonly own: Certificate; readonly authority: Authority };
+}
+
 /**
  * Debian's Kamailio as a carrier: a stateful proxy that stays in the dialog, answers OPTIONS, and has one next hop.
  *
- * @param strips header names that it takes out of an INVITE.
+ * @param nextHop `host:port`, with `;transport=tls` where that is wanted.
  */
 export async function startKamailio(
   address: string,
   nextHop: string,
-  strips: readonly string[] = [],
+  options: KamailioOptions = {},
 ): Promise<Kamailio> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-kamailio-'));
   const file = join(folder, 'kamailio.cfg');
-  writeFileSync(file, config(address, nextHop, strips));
-  const options = ['-f', file, '-DD', '-E', '-m', '32', '-M', '4', '-P', join(folder, 'pid'), '-Y', folder];
-  const child = spawn('kamailio', options, { stdio: 'ignore' });
+  writeFileSync(file, config(address, nextHop, options));
+  const flags = ['-f', file, '-DD', '-E', '-m', '64', '-M', '4', '-P', join(folder, 'pid'), '-Y', folder];
+  const child = spawn('kamailio', flags, { stdio: 'ignore' });
   const endWithTest = (): void => {
     child.kill('SIGTERM');
   };
@@ -39,10 +47,10 @@ export async function startKamailio(
   };
 }
 
-function config(address: string, nextHop: string, strips: readonly string[]): string {
+function config(address: string, nextHop: string, { strips = [], tls }: KamailioOptions): string {
   return `listen=udp:${address}:5060
 children=1
-disable_tcp=yes
+${tls === undefined ? 'disable_tcp=yes' : overTls(address, tls)}
 auto_aliases=no
 log_stderror=yes
 debug=0
@@ -67,4 +75,17 @@ request_route {
   t_relay();
 }
 `;
+}
+
+/** Both ends of each connection show a certificate, and it is checked. */
+function overTls(address: string, { own, authority }: NonNullable<KamailioOptions['tls']>): string {
+  return `enable_tls=yes
+listen=tls:${address}:5061
+loadmodule "tls.so"
+modparam("tls", "certificate", "${own.certFile}")
+modparam("tls", "private_key", "${own.keyFile}")
+modparam("tls", "ca_list", "${authority.certFile}")
+modparam("tls", "tls_method", "TLSv1.2+")
+modparam("tls", "verify_certificate", 1)
+modparam("tls", "require_certificate", 1)`;
 }

@@ -152,9 +152,9 @@ export class ControlServer {
 }
 
 function tlsServer(identity: TlsIdentity, take: (socket: Socket) => void): Server {
-  const server = createTlsServer({ ...identity.context, handshakeTimeout: HANDSHAKE_WITHIN_MS }, take);
+  const server = createTlsServer({ ...identity.towardsCallers, handshakeTimeout: HANDSHAKE_WITHIN_MS }, take);
   identity.onReplaced(() => {
-    server.setSecureContext(identity.context);
+    server.setSecureContext(identity.towardsCallers);
   });
   return server;
 }

@@ -76,13 +76,13 @@ export class StreamListener {
 function secureServer(identity: TlsIdentity, options: ListenerOptions, events: ListenerEvents): TlsServer {
   const { isMutual } = identity;
   const server = createTlsServer({
-    ...identity.context,
+    ...identity.towardsCallers,
     requestCert: isMutual,
     rejectUnauthorized: isMutual,
     handshakeTimeout: options.handshakeAtMost ?? HANDSHAKE_MS,
   });
   identity.onReplaced(() => {
-    server.setSecureContext(identity.context);
+    server.setSecureContext(identity.towardsCallers);
   });
   server.on('secureConnection', (socket) => {
     events.opened(socket);

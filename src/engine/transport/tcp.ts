@@ -179,7 +179,7 @@ export class TcpTransport implements Transport {
     if (identity === undefined) {
       return connect(way);
     }
-    return connectTls({ ...way, ...identity.context, ...(name === undefined ? {} : { servername: name }) });
+    return connectTls({ ...way, ...identity.towardsServers, ...(name === undefined ? {} : { servername: name }) });
   }
 
   /** Room is made before the handshake: half ones are the cheapest to make. */

@@ -5,12 +5,13 @@ export interface TlsMaterial {
   /** Our certificate, with the chain behind it. */
   readonly cert: string;
   readonly key: string;
-  /**
-   * Who signs the certificates of our peers. With it callers must show one too (mutual TLS); without it callers need
-   * none, and servers that we call are checked against the well-known authorities.
-   */
+  /** Who signs the certificates of servers that we call; the well-known authorities where not given. */
   readonly ca?: string;
+  /** Who signs the certificates of callers. With it they must show one (mutual TLS). */
+  readonly callerCa?: string;
 }
+
+const LEAST = { minVersion: 'TLSv1.2' } as const;
 
 /** The TLS material in force. Connections that are open keep what they began with. */
 export class TlsIdentity {
@@ -40,19 +41,29 @@ export class TlsIdentity {
     this.#replaced.push(tell);
   }
 
-  /** For a listener, and for connections of ours. */
-  get context(): SecureContextOptions {
-    return { ...this.#material, minVersion: 'TLSv1.2' };
+  /** For connections of ours: what we show, and who vouches for the servers that we call. */
+  get towardsServers(): SecureContextOptions {
+    const { cert, key, ca } = this.#material;
+    return { cert, key, ...(ca === undefined ? {} : { ca }), ...LEAST };
+  }
+
+  /** For a listener: what we show, and who vouches for callers. */
+  get towardsCallers(): SecureContextOptions {
+    const { cert, key, callerCa } = this.#material;
+    return { cert, key, ...(callerCa === undefined ? {} : { ca: callerCa }), ...LEAST };
   }
 
   /** Whether callers must show a certificate. */
   get isMutual(): boolean {
-    return this.#material.ca !== undefined;
+    return this.#material.callerCa !== undefined;
   }
 }
 
-function verify(material: TlsMaterial): void {
-  createSecureContext({ ...material });
+function verify({ cert, key, ca, callerCa }: TlsMaterial): void {
+  createSecureContext({ cert, key });
+  for (const authority of [ca, callerCa]) {
+    createSecureContext(authority === undefined ? {} : { ca: authority });
+  }
 }
 
 /** Whether the peer at the other end has shown that it is the domain (RFC 5922 7.2). */

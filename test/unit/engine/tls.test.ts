@@ -31,8 +31,9 @@ async function open(t: Test, identity: TlsIdentity, options: Partial<TcpOptions>
   return { tls, received, refused };
 }
 
-function identity(certificate: Certificate, ca?: string): TlsIdentity {
-  return new TlsIdentity({ cert: certificate.cert, key: certificate.key, ...(ca === undefined ? {} : { ca }) });
+/** @param ca who signs the certificates of both servers and callers. */
+function identity({ cert, key }: Certificate, ca?: string): TlsIdentity {
+  return new TlsIdentity({ cert, key, ...(ca === undefined ? {} : { ca, callerCa: ca }) });
 }
 
 function openssl(t: Test, ...options: readonly string[]): ChildProcess & { output: string } {
@@ -115,6 +116,14 @@ t.test('mutual TLS: who shows no certificate, or one of a stranger, gets no word
   }
   await until(() => b.received.length === 1 && b.tls.stats().closed['handshake failed'] === 2);
   t.equal(b.tls.connections, 1);
+});
+
+t.test('who signs servers says nothing of callers: they need no certificate', async (t) => {
+  const host = '127.31.6.1';
+  const { cert, key } = authority.issue(`IP:${host}`);
+  const b = await open(t, new TlsIdentity({ cert, key, ca: authority.cert }), { address: host });
+  openssl(t, '-connect', `${host}:5061`, '-CAfile', authority.certFile).stdin?.write(theirRequest('OPTIONS'));
+  await until(() => b.received.length === 1);
 });
 
 t.test('a server with the certificate of a stranger is refused', async (t) => {
