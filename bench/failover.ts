@@ -52,27 +52,40 @@ const FULL: Plan = { before: 30, during: 30, after: 60, rate: 5 };
 const QUICK: Plan = { before: 10, during: 20, after: 20, rate: 5 };
 const HOLD_MS = 2_000;
 const SECOND = 1_000;
-/** The dispatcher has no number for suspicion; a trunk that it takes out is gone. */
-const NETS = { noodroute: 91, kamailio: 92 };
+/** The second number of the first loopback addresses. */
+const FIRST_NET = 91;
 
 const { values } = parseArgs({
-  options: { only: { type: 'string', multiple: true }, quick: { type: 'boolean' }, json: { type: 'boolean' } },
+  options: {
+    only: { type: 'string', multiple: true },
+    quick: { type: 'boolean' },
+    json: { type: 'boolean' },
+    'at-once': { type: 'string', default: '1' },
+  },
 });
 const plan = values.quick === true ? QUICK : FULL;
 const faults = values.only ?? FAULTS;
+const atOnce = Math.max(1, Number.parseInt(values['at-once'], 10) || 1);
+const seconds = plan.before + plan.during + plan.after;
 const rows: Row[] = [];
-for (const [index, fault] of faults.entries()) {
-  const seconds = plan.before + plan.during + plan.after;
-  process.stderr.write(`${index + 1}/${faults.length} ${fault}: ${seconds} s at ${plan.rate} calls/s to each\n`);
-  rows.push(...(await Promise.all([noodroute(fault), kamailio(fault)])));
+for (let first = 0; first < faults.length; first += atOnce) {
+  const some = faults.slice(first, first + atOnce);
+  const done = `${first + some.length}/${faults.length}`;
+  process.stderr.write(`${done} ${some.join(', ')}: ${seconds} s at ${plan.rate} calls/s to each\n`);
+  rows.push(...(await Promise.all(some.flatMap((fault, lane) => sideBySide(fault, FIRST_NET + 2 * lane)))));
 }
 process.stdout.write(values.json === true ? `${JSON.stringify({ plan, rows })}\n` : table(rows));
 
-async function noodroute(fault: string): Promise<Row> {
-  const lab = await startLab(NETS.noodroute);
+/** The same fault to both, at the same time, on networks of their own. */
+function sideBySide(fault: string, net: number): readonly Promise<Row>[] {
+  return [noodroute(fault, net), kamailio(fault, net + 1)];
+}
+
+async function noodroute(fault: string, net: number): Promise<Row> {
+  const lab = await startLab(net);
   const changes: { readonly change: HealthChange; readonly at: number }[] = [];
   const listening = new AbortController();
-  void follow(NETS.noodroute, listening.signal, (change) => changes.push({ change, at: Date.now() }));
+  void follow(net, listening.signal, (change) => changes.push({ change, at: Date.now() }));
   const run = await calls(lab, lab.sip, fault);
   listening.abort();
   const since = (from: number, matches: (change: HealthChange) => boolean): number | undefined => {
@@ -90,14 +103,15 @@ async function noodroute(fault: string): Promise<Row> {
   return row;
 }
 
-async function kamailio(fault: string): Promise<Row> {
-  const lab = await startLab(NETS.kamailio);
+/** The dispatcher has no number for suspicion; a trunk that it takes out is gone. */
+async function kamailio(fault: string, net: number): Promise<Row> {
+  const lab = await startLab(net);
   const trunk = (block: string, number: string, priority: number) => ({
-    uri: `sip:127.${NETS.kamailio}.${block}:5060`,
+    uri: `sip:127.${net}.${block}:5060`,
     number,
     priority,
   });
-  const dispatcher = await startDispatcher(NETS.kamailio, [
+  const dispatcher = await startDispatcher(net, [
     trunk('20.1', '112', 4),
     trunk('30.1', '112', 3),
     trunk('20.2', '112', 2),
