@@ -61,7 +61,7 @@ function configuration({ host, secret }: DrachtioSite): string {
   return `<drachtio>
   <admin port="9022" secret="${secret}">${host}</admin>
   <sip><contacts><contact>sip:${host}:5060;transport=udp</contact></contacts></sip>
-  <cdrs>false</cdrs>
+  <cdrs>true</cdrs>
   <logging><console/><sofia-loglevel>0</sofia-loglevel><loglevel>warning</loglevel></logging>
 </drachtio>
 `;

@@ -11,8 +11,17 @@ import { responsePeer, type IncomingRequest } from '../transaction/incoming.js';
 import type { App } from './app.js';
 import { responseHeaders, withAddress, type Wishes } from './app-text.js';
 import type { Apps } from './apps.js';
+import type { CallRecords } from './call-records.js';
 import type { Leg, Legs } from './legs.js';
-import { addressOf, cancelLine, networkLine, newRequestLine, responseSent, unsolicitedByeLine } from './lines.js';
+import {
+  addressOf,
+  cancelLine,
+  networkLine,
+  newRequestLine,
+  responseSent,
+  unsolicitedBye,
+  unsolicitedByeLine,
+} from './lines.js';
 import type { SipOrder } from './order.js';
 import type { OutboundApps } from './outbound.js';
 import type { Parking } from './parking.js';
@@ -33,16 +42,18 @@ export class Inbox implements AgentEvents {
   readonly #legs: Legs;
   readonly #questions: Questions;
   readonly #parking: Parking;
+  readonly #records: CallRecords;
   readonly #standIn: StandIn;
   #outbound: OutboundApps | undefined;
   /** Calls whose first application was lost. A call that ends its application must not end all of them. */
   readonly #offeredAgain = new WeakSet<InviteServer>();
 
-  constructor(apps: Apps, legs: Legs, questions: Questions, parking: Parking) {
+  constructor(apps: Apps, legs: Legs, questions: Questions, parking: Parking, records: CallRecords) {
     this.#apps = apps;
     this.#legs = legs;
     this.#questions = questions;
     this.#parking = parking;
+    this.#records = records;
     this.#standIn = new StandIn(legs);
   }
 
@@ -68,12 +79,24 @@ export class Inbox implements AgentEvents {
 
   #offerOrRefuse(call: InviteServer, app: App | undefined): void {
     if (app === undefined) {
-      call.reject(480);
+      this.refuse(call, 480);
     } else if (call.answered) {
       app.close();
     } else {
       this.#offer(call, app);
     }
+  }
+
+  /** Refuses a call that no application takes. */
+  refuse(call: InviteServer, status: number): void {
+    this.#refused(call.reject(status));
+  }
+
+  #refused(text: string | undefined): string | undefined {
+    if (text !== undefined) {
+      this.#records.stop('application', 'call-rejected', () => text);
+    }
+    return text;
   }
 
   #offer(call: InviteServer, app: App): void {
@@ -85,9 +108,11 @@ export class Inbox implements AgentEvents {
     this.#questions.add({ kind: 'invite', app, call, leg }, ignore, leg.txnId);
     call.attach({
       cancelled: (cancel) => {
+        this.#records.stop('network', 'call-canceled', () => printMessage(cancel.message));
         this.#withdrawn(leg, cancel);
       },
       expired: () => {
+        this.#records.stop('application', 'call-rejected', () => printMessage(incoming.message));
         this.#withdrawn(leg, incoming);
       },
       requested: (request) => {
@@ -148,6 +173,10 @@ export class Inbox implements AgentEvents {
         this.#legs.ownerOf(leg)?.tell(networkLine(ack, leg.txnId, leg.id));
       },
       request: (request) => {
+        const { message } = request.incoming;
+        if (message.method === 'BYE') {
+          this.#records.stop('network', 'normal-release', () => printMessage(message));
+        }
         this.#deliver(leg, request);
       },
       ended: (cause) => {
@@ -156,6 +185,8 @@ export class Inbox implements AgentEvents {
         if (cause === 'bye' || dialog === undefined) {
           return;
         }
+        const why = cause === 'expired' ? 'session-expired' : 'system-initiated-termination';
+        this.#records.stop('application', why, () => unsolicitedBye(dialog.state.callId, WHY_ENDED[cause]));
         const owner = this.#legs.ownerOf(leg);
         owner?.tell(unsolicitedByeLine(leg.id, dialog.state.callId, WHY_ENDED[cause], dialog.state.transport));
         if (owner === undefined || leg.inherited) {
@@ -217,17 +248,21 @@ export class Inbox implements AgentEvents {
     }
     if (status >= 300) {
       this.#legs.remove(leg);
-      return call.reject(status, headers, body);
+      return this.#refused(call.reject(status, headers, body));
     }
     if (keep) {
       call.neverExpires();
     }
     const answered = call.answer(headers, body, this.dialogEvents(leg));
     leg.dialog = answered?.dialog;
-    if (answered !== undefined && pair !== undefined) {
+    if (answered === undefined) {
+      return undefined;
+    }
+    this.#records.start('application', 'uas', () => answered.text);
+    if (pair !== undefined) {
       this.#legs.pair(leg, pair);
     }
-    return answered?.text;
+    return answered.text;
   }
 
   /** Nothing leaves: not even that we are here. */
@@ -245,7 +280,7 @@ export class Inbox implements AgentEvents {
   #offerAgain({ call, leg }: InviteQuestion): void {
     this.#legs.remove(leg);
     if (call.committed || this.#offeredAgain.has(call)) {
-      call.reject(503);
+      this.refuse(call, 503);
       return;
     }
     this.#offeredAgain.add(call);

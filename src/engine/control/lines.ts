@@ -22,7 +22,7 @@ let lastMillisecond = 0;
 let lastTimeOfDay = '';
 
 /** The time of day, UTC, as drachtio-server writes it: `22:37:37.786000`. Many messages share a millisecond. */
-function timeOfDay(): string {
+export function timeOfDay(): string {
   const now = Date.now();
   if (now !== lastMillisecond) {
     lastMillisecond = now;
@@ -68,20 +68,29 @@ export function cancelLine(incoming: IncomingRequest, txnId: string, dialogId: s
   return networkLine(incoming.message.method === 'CANCEL' ? incoming : { ...incoming, message }, txnId, dialogId);
 }
 
-/** A response that the server made up: it has no source address. */
-export function localResponseLine(sent: SipRequest, cause: LocalEnding, txnId: string, dialogId: string): string {
+/** A response that the server made up. */
+export function localResponse(sent: SipRequest, cause: LocalEnding): string {
   const status = LOCAL_STATUS[cause];
   const copied = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].flatMap((name): Header[] =>
     headerValues(sent.headers, name).map((value) => ({ name, value })),
   );
   const headers = [...copied, { name: 'Warning', value: `399 noodroute "${cause}"` }];
-  const text = printMessage({ kind: 'response', status, reason: phrase(status), headers, body: '' });
-  return `sip|network|0|udp||0|${timeOfDay()}|${txnId}|${dialogId}|\r\n${text}`;
+  return printMessage({ kind: 'response', status, reason: phrase(status), headers, body: '' });
+}
+
+/** The same for its application: it has no source address. */
+export function localResponseLine(sent: SipRequest, cause: LocalEnding, txnId: string, dialogId: string): string {
+  return `sip|network|0|udp||0|${timeOfDay()}|${txnId}|${dialogId}|\r\n${localResponse(sent, cause)}`;
+}
+
+/** What applications are shown of a BYE that the server sent by itself. */
+export function unsolicitedBye(callId: string, reason: string): string {
+  return `BYE sip:placeholder SIP/2.0\r\nCall-ID: ${callId}\r\nCSeq: 1 BYE\r\nReason: SIP;cause=200;text="${reason}"\r\nContent-Length: 0\r\n\r\n`;
 }
 
 /** A BYE that the server sent by itself. */
 export function unsolicitedByeLine(dialogId: string, callId: string, reason: string, transport: Transport): string {
-  const text = `BYE sip:placeholder SIP/2.0\r\nCall-ID: ${callId}\r\nCSeq: 1 BYE\r\nReason: SIP;cause=200;text="${reason}"\r\nContent-Length: 0\r\n\r\n`;
+  const text = unsolicitedBye(callId, reason);
   const { protocol, address, port } = transport;
   return `sip|application|${text.length}|${protocol}|${address}|${port}|${timeOfDay()}|unsolicited|${dialogId}|\r\n${text}`;
 }

@@ -13,9 +13,18 @@ import type { LocalCause } from '../transaction/layer.js';
 import type { Peer, Transport } from '../transport/transport.js';
 import type { App } from './app.js';
 import { cancelHeaders, dialogHeaders, isSendable, withAddress, type Wishes } from './app-text.js';
+import type { CallRecords } from './call-records.js';
 import type { Inbox } from './inbox.js';
 import type { Leg, Legs } from './legs.js';
-import { addressOf, answerLine, cancelSent, localResponseLine, networkLine, requestSent } from './lines.js';
+import {
+  addressOf,
+  answerLine,
+  cancelSent,
+  localResponse,
+  localResponseLine,
+  networkLine,
+  requestSent,
+} from './lines.js';
 import type { SipOrder } from './order.js';
 
 const NO_DIALOG = 'NOK|Server error: unable to find dialog for dialog id provided';
@@ -29,13 +38,15 @@ export class Orders {
   readonly #agent: Agent;
   readonly #legs: Legs;
   readonly #inbox: Inbox;
+  readonly #records: CallRecords;
   /** INVITEs without a final response, by transaction id. */
   readonly #invites = new Map<string, InviteClient>();
 
-  constructor(agent: Agent, legs: Legs, inbox: Inbox) {
+  constructor(agent: Agent, legs: Legs, inbox: Inbox, records: CallRecords) {
     this.#agent = agent;
     this.#legs = legs;
     this.#inbox = inbox;
+    this.#records = records;
   }
 
   get invites(): number {
@@ -171,12 +182,14 @@ export class Orders {
     const events = this.#inbox.dialogEvents(leg);
     this.#invites.set(txnId, invite);
     this.#legs.add(leg);
+    this.#records.attempt('application', () => invite.text);
     return invite;
   }
 
   #answered(leg: Leg, response: IncomingResponse, dialog: AgentDialog): void {
     this.#invites.delete(leg.txnId);
     leg.dialog = dialog;
+    this.#records.start('network', 'uac', () => printMessage(response.message));
     leg.app.tell(answerLine(response, dialog.state.remoteTarget, leg.txnId, leg.id));
     if (!leg.app.connected) {
       dialog.abandon();
@@ -186,11 +199,24 @@ export class Orders {
   #failed(leg: Leg, invite: InviteClient, ending: InviteEnding): void {
     this.#invites.delete(leg.txnId);
     this.#legs.remove(leg);
+    this.#stopped(invite, ending);
     leg.app.tell(
       'response' in ending
         ? networkLine(ending.response, leg.txnId, leg.id)
         : localResponseLine(invite.request, ending.cause, leg.txnId, leg.id),
     );
+  }
+
+  /** What ended a call that was never answered. */
+  #stopped({ request }: InviteClient, ending: InviteEnding): void {
+    if ('response' in ending) {
+      const { message } = ending.response;
+      const why = message.status === 487 ? 'call-canceled' : 'call-rejected';
+      this.#records.stop('network', why, () => printMessage(message));
+    } else {
+      const why = ending.cause === 'given up' ? 'call-canceled' : 'call-rejected';
+      this.#records.stop('network', why, () => localResponse(request, ending.cause));
+    }
   }
 
   /** The leg is there until the final response to its BYE; one that was challenged can be sent again. */
@@ -228,7 +254,9 @@ export class Orders {
       return NO_DIALOG;
     }
     if (method === 'BYE') {
-      return events.of(dialog.bye(headers, this.#untilOver(leg, events)));
+      const bye = events.of(dialog.bye(headers, this.#untilOver(leg, events)));
+      this.#records.stop('application', 'normal-release', () => bye.text);
+      return bye;
     }
     const mustWait = method === 'INVITE' && dialog.inviting;
     return mustWait ? IS_INVITING : events.of(dialog.request(method, headers, body, events));

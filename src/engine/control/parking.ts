@@ -10,26 +10,29 @@ export class Parking {
   readonly #clock: EngineClock;
   /** Milliseconds that an INVITE waits. */
   readonly #within: number;
+  readonly #refuse: (call: InviteServer) => void;
   #closed = false;
 
-  constructor(clock: EngineClock, within: number) {
+  /** @param refuse called for whom no application came. */
+  constructor(clock: EngineClock, within: number, refuse: (call: InviteServer) => void) {
     this.#clock = clock;
     this.#within = within;
+    this.#refuse = refuse;
   }
 
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** Keeps an INVITE, and refuses it with 503 when its time is over. */
+  /** Keeps an INVITE, and refuses it when its time is over. */
   park(call: InviteServer): void {
     if (this.#closed || this.#waiting.size >= PARKED_AT_MOST) {
-      call.reject(503);
+      this.#refuse(call);
       return;
     }
     const timer = this.#clock.setTimer(this.#within, () => {
       this.#leave(call);
-      call.reject(503);
+      this.#refuse(call);
     });
     this.#waiting.set(call, timer);
     const leave = (): void => {
@@ -51,7 +54,7 @@ export class Parking {
   close(): void {
     this.#closed = true;
     for (const call of this.takeAll()) {
-      call.reject(503);
+      this.#refuse(call);
     }
   }
 

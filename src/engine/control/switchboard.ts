@@ -1,3 +1,4 @@
+import { printMessage } from '../../sip/message.js';
 import type { Agent, AgentEvents } from '../agent/agent.js';
 import type { InviteServer } from '../agent/invite-server.js';
 import type { RequestServer } from '../agent/request-server.js';
@@ -6,6 +7,7 @@ import type { TimerTable } from '../timers.js';
 import type { App } from './app.js';
 import { readAppText } from './app-text.js';
 import { Apps } from './apps.js';
+import { CallRecords } from './call-records.js';
 import { Inbox } from './inbox.js';
 import { Legs } from './legs.js';
 import type { SipOrder } from './order.js';
@@ -22,6 +24,7 @@ import { Questions } from './questions.js';
 export class Switchboard implements AgentEvents {
   readonly #apps = new Apps();
   readonly #legs = new Legs(this.#apps);
+  readonly #records = new CallRecords(this.#apps);
   readonly #questions: Questions;
   readonly #parking: Parking;
   readonly #inbox: Inbox;
@@ -29,13 +32,15 @@ export class Switchboard implements AgentEvents {
 
   constructor(clock: EngineClock, timers: TimerTable) {
     this.#questions = new Questions(clock, timers);
-    this.#parking = new Parking(clock, timers.parked);
-    this.#inbox = new Inbox(this.#apps, this.#legs, this.#questions, this.#parking);
+    this.#parking = new Parking(clock, timers.parked, (call) => {
+      this.#inbox.refuse(call, 503);
+    });
+    this.#inbox = new Inbox(this.#apps, this.#legs, this.#questions, this.#parking, this.#records);
   }
 
   /** Must be called before anything comes in. */
   attach(agent: Agent): void {
-    this.#orders = new Orders(agent, this.#legs, this.#inbox);
+    this.#orders = new Orders(agent, this.#legs, this.#inbox, this.#records);
   }
 
   /** New requests of some methods go to applications that are called for each. */
@@ -87,6 +92,7 @@ export class Switchboard implements AgentEvents {
   }
 
   invite(call: InviteServer): void {
+    this.#records.attempt('network', () => printMessage(call.incoming.message));
     this.#inbox.invite(call);
   }
 
