@@ -2,10 +2,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Agent } from '../agent/agent.js';
+import { realClock } from '../clock.js';
 import type { EngineLog } from '../log.js';
 import type { TlsIdentity } from '../transport/tls-identity.js';
 import { App } from './app.js';
 import type { Order } from './order.js';
+import { Refusals } from './refusals.js';
 import type { Switchboard } from './switchboard.js';
 
 /** Where applications connect, and what they must show. */
@@ -36,10 +38,12 @@ export class ControlServer {
   readonly #switchboard: Switchboard;
   readonly #secret: Buffer;
   readonly #log: EngineLog;
+  readonly #refusals: Refusals;
   readonly #connected = new Set<App>();
 
   private constructor(agent: Agent, switchboard: Switchboard, { host, port, tls, secret, log }: ControlOptions) {
     this.#log = log;
+    this.#refusals = new Refusals(realClock, log);
     this.#agent = agent;
     this.#switchboard = switchboard;
     this.#secret = digest(secret);
@@ -134,7 +138,7 @@ export class ControlServer {
 
   #authenticate(app: App, order: Order & { readonly type: 'authenticate' }): void {
     if (!timingSafeEqual(digest(order.secret), this.#secret)) {
-      this.#log.warn({ application: app.id }, 'an application showed a wrong secret, and is refused');
+      this.#refusals.wrongSecret(app.id);
       app.reply(order, 'NO|incorrect secret');
       return app.end();
     }
