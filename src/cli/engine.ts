@@ -39,6 +39,8 @@ interface EngineCommandOptions {
 const SECRET_VARIABLE = 'NOODROUTE_ENGINE_SECRET';
 /** What drachtio-server takes where it is told nothing else. Everybody knows it. */
 const WELL_KNOWN_SECRET = 'cymru';
+/** Longer than the gateway needs to connect to an engine that it has just started, and to hand over the calls of the last one. */
+const ADOPTS_FOR_MS = 2_000;
 const LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
 
 /** `noodroute engine`: the embedded SIP engine as a process of its own. */
@@ -150,6 +152,7 @@ async function start(
     handlers,
     tryingAfter,
     forgiving,
+    adoptsFor: ADOPTS_FOR_MS,
     names,
     log,
     logMessages,

@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly timers?: TimerTable;
   /** Milliseconds until an INVITE gets its 100 Trying; at once where not given. See `AgentOptions`. */
   readonly tryingAfter?: number;
+  /** Milliseconds after the start in which an application may still hand over what a server that died had. See `AgentOptions`. */
+  readonly adoptsFor?: number;
   /** Takes the messages of calls that break a rule and can be understood. Strict where not given, as RFC 4475 asks. */
   readonly forgiving?: boolean;
 }

@@ -26,7 +26,8 @@ import { AgentDialog } from './dialog.js';
 import { dialogAsClient } from './dialog-state.js';
 import { RANDOM_FIRST, type FirstNumbers } from './numbering.js';
 import { InviteClient, type InviteClientEvents } from './invite-client.js';
-import { InviteServer } from './invite-server.js';
+import { EarlyBirds } from './early-birds.js';
+import { InviteServer, type Adopted } from './invite-server.js';
 import { listen, type Contact, type ListenOptions } from './listen.js';
 import { completeRequest, contactOf, type NewRequest } from './new-request.js';
 import { phrase } from './phrases.js';
@@ -59,6 +60,11 @@ export interface AgentOptions extends ListenOptions {
    * most): who is to get no answer at all gets no 100 either. At once where not given.
    */
   readonly tryingAfter?: number;
+  /**
+   * So many milliseconds after the start, requests that belong to nothing known wait for calls that another process of ours
+   * had, and that may be handed over: `adopt`. Refused at once where not given.
+   */
+  readonly adoptsFor?: number;
 }
 
 /** What an agent hears from the network, outside the dialogs it has. */
@@ -112,6 +118,7 @@ export class Agent implements AgentCore {
   readonly #awaitingAck = new WeakMap<InviteServerHandle, DialogMember>();
   readonly #ways: Ways;
   readonly #locator: Locator;
+  readonly #earlyBirds: EarlyBirds;
   /** Dialogs that stray answers made, and that wait for the response to their BYE. */
   #strays = 0;
 
@@ -124,6 +131,7 @@ export class Agent implements AgentCore {
     this.#product = options.product === undefined ? [] : [{ name: 'Server', value: options.product }];
     this.layer = new TransactionLayer(this.clock, this.timers, this.#layerUser(), options);
     this.#ways = new Ways(this.clock);
+    this.#earlyBirds = new EarlyBirds(this.clock, options.adoptsFor ?? 0);
     this.#locator = new Locator(options.names ?? dnsNames(), this.clock, options.random ?? Math.random);
   }
 
@@ -178,6 +186,51 @@ export class Agent implements AgentCore {
     });
   }
 
+  /**
+   * Takes up an INVITE that another process of ours sent from the same address, and of which no final response is known. What
+   * still comes is heard here: an answer too, and CANCEL can be sent.
+   *
+   * @param request as it left, with its Via.
+   * @param heard whether a provisional response had come.
+   * @throws UnsendableError where its responses would not come here, or it is known here.
+   */
+  resume(request: SipRequest, peer: Peer, events: InviteClientEvents, heard: boolean): InviteClient {
+    const transport = this.transportTo(peer);
+    if (transport === undefined) {
+      throw new UnsendableError(`no transport leads to ${peer.address}:${peer.port}`);
+    }
+    const send = (way: Way, of: ClientUser): InviteHandle => {
+      const handle = this.layer.resumeInvite(way.request, way.peer, way.transport, of, heard);
+      if (handle === undefined) {
+        throw new UnsendableError('the INVITE is none of this address, or known here');
+      }
+      return handle;
+    };
+    const way: Way = { request, peer, transport };
+    return new InviteClient(this, events, (user) => new FailOver([way], this.#failOver(send), user), { heard });
+  }
+
+  /**
+   * Takes up an INVITE that another process of ours received and has not answered. What belongs to it is matched from now on.
+   *
+   * @param text as it was received.
+   * @param from where it came from.
+   * @param use is given the call before anything that waited for it is.
+   * @returns whether it was taken up: it is an INVITE outside any dialog, not known here, and a transport leads there.
+   */
+  adopt(text: string, from: Peer, adopted: Adopted, use: (call: InviteServer) => void): boolean {
+    const transport = this.transportTo(from);
+    const handle = transport && this.layer.adoptInvite(text, from, transport);
+    if (handle === undefined) {
+      return false;
+    }
+    const call = new InviteServer(this, handle, adopted);
+    this.#invites.set(handle, call);
+    use(call);
+    this.#earlyBirds.again();
+    return true;
+  }
+
   /** Sends any other request outside a dialog. Throws as `invite` does. */
   request(request: NewRequest, nextHop: To, events: ClientEvents): RequestClient {
     const isProbe = request.method === 'OPTIONS';
@@ -228,6 +281,13 @@ export class Agent implements AgentCore {
       cancel: (handle, invite) => {
         this.#receivedCancel(handle, invite);
       },
+      keepsCancel: (handle) =>
+        this.#earlyBirds.keep(
+          () => this.layer.cancelled(handle),
+          () => {
+            this.#refuse(handle, 481);
+          },
+        ),
       notAcknowledged: (handle) => {
         this.#awaitingAck.get(handle)?.notAcknowledged(handle);
       },
@@ -251,12 +311,25 @@ export class Agent implements AgentCore {
   #receivedRequest(handle: ServerHandle): void {
     const { incoming } = handle;
     if (incoming.toTag !== undefined) {
-      const dialog = this.dialogs.find(incoming);
-      return dialog === undefined ? this.#refuse(handle, 481) : dialog.receivedRequest(handle);
+      return this.#receivedInDialog(handle);
     }
     const respond = (status: number, headers: readonly Header[], body: string): string | undefined =>
       handle.respond(this.response(incoming, status, status === 100 ? undefined : newTag(), headers, body));
     this.#events.request(new RequestServer(handle, respond));
+  }
+
+  #receivedInDialog(handle: ServerHandle): void {
+    const hand = (): boolean => {
+      const dialog = this.dialogs.find(handle.incoming);
+      dialog?.receivedRequest(handle);
+      return dialog !== undefined;
+    };
+    const refuse = (): void => {
+      this.#refuse(handle, 481);
+    };
+    if (!hand() && !this.#earlyBirds.keep(hand, refuse)) {
+      refuse();
+    }
   }
 
   #receivedCancel(handle: ServerHandle, invite: InviteServerHandle): void {

@@ -7,7 +7,7 @@ import type { Peer, Transport } from '../transport/transport.js';
 import type { AgentCore } from './core.js';
 import { AgentDialog, type DialogEvents } from './dialog.js';
 import { dialogAsClient } from './dialog-state.js';
-import { nextRseq } from './numbering.js';
+import { laterCseq, nextRseq } from './numbering.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { termsOf } from './session-timer.js';
 
@@ -32,6 +32,8 @@ interface Unacknowledged {
 }
 
 const EARLY_AT_MOST = 32;
+/** More PRACKs and UPDATEs than any INVITE has had: a CSeq number may be left out (RFC 3261 12.2.1.1), but not come again. */
+const PASSED = 1_000;
 const RELEASED: Header = { name: 'Reason', value: 'SIP;cause=200;text="answered elsewhere"' };
 
 type Phase =
@@ -50,13 +52,25 @@ export class InviteClient implements RequestClient {
   readonly #unacknowledged: Unacknowledged[] = [];
   readonly #lastRSeq = new Map<string, number>();
   #phase: Phase = { phase: 'open' };
-  #proceeding = false;
+  #proceeding: boolean;
+  /** Numbers that requests in the dialogs may have had before. */
+  readonly #passed: number;
   #waitingCancel: readonly Header[] | undefined;
 
-  /** @param send sends the INVITE, to one address after the other. */
-  constructor(core: AgentCore, events: InviteClientEvents, send: (user: ClientUser) => FailOver<InviteHandle>) {
+  /**
+   * @param send sends the INVITE, to one address after the other.
+   * @param resumed where another process of ours sent it: whether a provisional response had come.
+   */
+  constructor(
+    core: AgentCore,
+    events: InviteClientEvents,
+    send: (user: ClientUser) => FailOver<InviteHandle>,
+    resumed?: { readonly heard: boolean },
+  ) {
     this.#core = core;
     this.#events = events;
+    this.#proceeding = resumed?.heard ?? false;
+    this.#passed = resumed === undefined ? 0 : PASSED;
     this.#search = send({
       response: (response) => {
         this.#received(response);
@@ -234,6 +248,7 @@ export class InviteClient implements RequestClient {
       return known;
     }
     const state = dialogAsClient(this.request, response, response.transport);
+    state.nextSequence = laterCseq(state.nextSequence, this.#passed);
     const dialog = new AgentDialog(this.#core, state, 'here', this.#events.dialog);
     this.#dialogs.set(tag, dialog);
     return dialog;

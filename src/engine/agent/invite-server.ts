@@ -20,6 +20,14 @@ export interface InviteServerEvents {
   expired?(status: number): void;
 }
 
+/** What another process of ours said in an INVITE before it was lost. */
+export interface Adopted {
+  /** The tag of our side, where the caller has seen one. */
+  readonly tag?: string | undefined;
+  /** The number of the last reliable response. */
+  readonly rseq?: number | undefined;
+}
+
 const NOBODY: InviteServerEvents = { cancelled: () => undefined };
 
 /** An INVITE outside any dialog, to be answered (RFC 3261 13.3). 100 Trying has been sent. */
@@ -28,7 +36,7 @@ export class InviteServer {
   readonly #core: AgentCore;
   readonly #handle: InviteServerHandle;
   readonly #reliable: ReliableProvisionals;
-  #localTag = newTag();
+  #localTag: string;
   #events = NOBODY;
   #dialog: AgentDialog | undefined;
   #patience: EngineTimer | undefined;
@@ -38,18 +46,25 @@ export class InviteServer {
   #committed = false;
   #expires = true;
 
-  constructor(core: AgentCore, handle: InviteServerHandle) {
+  /** @param adopted of one that another process of ours received. */
+  constructor(core: AgentCore, handle: InviteServerHandle, { tag, rseq }: Adopted = {}) {
     this.incoming = handle.incoming;
     this.#core = core;
     this.#handle = handle;
-    this.#reliable = new ReliableProvisionals(core.clock, core.timers, core.first.rseq(), {
-      print: (status, headers, body) => printMessage(this.#response(status, headers, body)),
-      transmit: (status, headers, body) => this.#send(status, headers, body),
-    });
+    this.#localTag = tag ?? newTag();
+    const user = {
+      print: (status: number, headers: readonly Header[], body: string) =>
+        printMessage(this.#response(status, headers, body)),
+      transmit: (status: number, headers: readonly Header[], body: string) => this.#send(status, headers, body),
+    };
+    this.#reliable = new ReliableProvisionals(core.clock, core.timers, core.first.rseq(), user, rseq);
     this.#patience = core.clock.setTimer(core.timers.silentApplication, () => {
       this.#expire();
     });
     this.#trying();
+    if (tag !== undefined) {
+      this.#early();
+    }
   }
 
   /** The tag of our side. */

@@ -26,6 +26,11 @@ export function nextCseq(number: number): number {
   return number >= LAST_CSEQ ? 1 : number + 1;
 }
 
+/** A number that leaves so many out (RFC 3261 12.2.1.1). */
+export function laterCseq(number: number, by: number): number {
+  return Math.min(number + by, LAST_CSEQ);
+}
+
 /** The RSeq number after this one; after the highest comes 1. */
 export function nextRseq(number: number): number {
   return number >= LAST_RSEQ ? 1 : number + 1;

@@ -32,13 +32,19 @@ export class ReliableProvisionals {
   #inFlight: Waiting | undefined;
   #timer: EngineTimer | undefined;
   #nextRseq: number;
+  /** The number of the last response that another process of ours sent. */
+  readonly #adopted: number | undefined;
 
-  /** @param first the number of the first response. */
-  constructor(clock: EngineClock, timers: TimerTable, first: number, user: ReliableUser) {
+  /**
+   * @param first the number of the first response.
+   * @param adopted the number of the last one that another process of ours sent: this one goes on after it.
+   */
+  constructor(clock: EngineClock, timers: TimerTable, first: number, user: ReliableUser, adopted?: number) {
     this.#clock = clock;
     this.#timers = timers;
     this.#user = user;
-    this.#nextRseq = first;
+    this.#adopted = adopted;
+    this.#nextRseq = adopted === undefined ? first : nextRseq(adopted);
   }
 
   /** @returns the response as it leaves: now, or when the one before it has been acknowledged. */
@@ -53,9 +59,13 @@ export class ReliableProvisionals {
     return this.#start(next);
   }
 
-  /** @param rack the value of the RAck header. @returns whether it acknowledges what is in flight. */
+  /** @param rack the value of the RAck header. @returns whether it acknowledges what is in flight, or was sent elsewhere. */
   acknowledge(rack: string): boolean {
-    if (this.#inFlight === undefined || Number.parseInt(rack, 10) !== this.#inFlight.rseq) {
+    const number = Number.parseInt(rack, 10);
+    if (number === this.#adopted) {
+      return true;
+    }
+    if (this.#inFlight === undefined || number !== this.#inFlight.rseq) {
       return false;
     }
     this.#next();

@@ -18,6 +18,10 @@ export interface Wishes {
   readonly drop: boolean;
   /** A 2xx to INVITE, an ACK, or any other request in a dialog: the id of the dialog that it is paired with. */
   readonly pair: string | undefined;
+  /** The body is an INVITE that a lost server received: where it came from, and what was said to it. */
+  readonly adopt: string | undefined;
+  /** The body is an INVITE that a lost server sent; `heard` where a provisional response had come. */
+  readonly resume: string | undefined;
 }
 
 /** A message of the application, made ready. */
@@ -174,5 +178,7 @@ function wishesOf(headers: readonly Header[]): Wishes {
     keep: header(headers, 'X-Noodroute-Keep') !== undefined,
     drop: header(headers, 'X-Noodroute-Drop') !== undefined,
     pair: header(headers, 'X-Noodroute-Pair'),
+    adopt: header(headers, 'X-Noodroute-Adopt'),
+    resume: header(headers, 'X-Noodroute-Resume'),
   };
 }

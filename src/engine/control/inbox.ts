@@ -77,6 +77,12 @@ export class Inbox implements AgentEvents {
     }
   }
 
+  /** A call that the application had on a server that is lost. */
+  handBack(call: InviteServer, app: App): void {
+    this.#offeredAgain.add(call);
+    this.#offer(call, app);
+  }
+
   #offerOrRefuse(call: InviteServer, app: App | undefined): void {
     if (app === undefined) {
       this.refuse(call, 480);

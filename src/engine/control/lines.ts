@@ -71,10 +71,7 @@ export function cancelLine(incoming: IncomingRequest, txnId: string, dialogId: s
 /** A response that the server made up. */
 export function localResponse(sent: SipRequest, cause: LocalEnding): string {
   const status = LOCAL_STATUS[cause];
-  const copied = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].flatMap((name): Header[] =>
-    headerValues(sent.headers, name).map((value) => ({ name, value })),
-  );
-  const headers = [...copied, { name: 'Warning', value: `399 noodroute "${cause}"` }];
+  const headers = [...copiedFrom(sent), { name: 'Warning', value: `399 noodroute "${cause}"` }];
   return printMessage({ kind: 'response', status, reason: phrase(status), headers, body: '' });
 }
 
@@ -86,6 +83,19 @@ export function localResponseLine(sent: SipRequest, cause: LocalEnding, txnId: s
 /** What applications are shown of a BYE that the server sent by itself. */
 export function unsolicitedBye(callId: string, reason: string): string {
   return `BYE sip:placeholder SIP/2.0\r\nCall-ID: ${callId}\r\nCSeq: 1 BYE\r\nReason: SIP;cause=200;text="${reason}"\r\nContent-Length: 0\r\n\r\n`;
+}
+
+/** The final response to an order that is none of SIP. */
+export function carriedOut(order: SipRequest, txnId: string): string {
+  const headers = copiedFrom(order);
+  const text = printMessage({ kind: 'response', status: 200, reason: phrase(200), headers, body: '' });
+  return `sip|network|0|udp||0|${timeOfDay()}|${txnId}||\r\n${text}`;
+}
+
+function copiedFrom({ headers }: SipRequest): readonly Header[] {
+  return ['Via', 'From', 'To', 'Call-ID', 'CSeq'].flatMap((name): Header[] =>
+    headerValues(headers, name).map((value) => ({ name, value })),
+  );
 }
 
 /** A BYE that the server sent by itself. */

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { header } from '../../sip/headers.js';
-import { printMessage, type SipRequest } from '../../sip/message.js';
-import { tagOf } from '../../sip/name-addr.js';
+import { parseMessage, printMessage, type SipRequest } from '../../sip/message.js';
+import { parseNameAddr, tagOf } from '../../sip/name-addr.js';
 import { UnsendableError, type Agent } from '../agent/agent.js';
 import { isChallenge, type AgentDialog } from '../agent/dialog.js';
-import type { InviteClient, InviteEnding } from '../agent/invite-client.js';
+import type { InviteClient, InviteClientEvents, InviteEnding } from '../agent/invite-client.js';
 import { completeRequest } from '../agent/new-request.js';
 import type { ClientEvents, RequestClient } from '../agent/request-client.js';
-import { hopsOf, isSpoken, type NextHop } from '../location/target.js';
+import { hopOf, hopsOf, isSpoken, type NextHop } from '../location/target.js';
 import type { IncomingResponse } from '../transaction/incoming.js';
 import type { LocalCause } from '../transaction/layer.js';
 import type { Peer, Transport } from '../transport/transport.js';
@@ -20,6 +20,7 @@ import {
   addressOf,
   answerLine,
   cancelSent,
+  carriedOut,
   localResponse,
   localResponseLine,
   networkLine,
@@ -114,17 +115,57 @@ export class Orders {
   }
 
   #send(app: App, order: SipOrder, message: SipRequest, hops: readonly NextHop[], wishes: Wishes): void {
+    this.#start(app, order, (txnId) =>
+      message.method === 'INVITE'
+        ? this.#invite(app, txnId, wishes, (events) => this.#agent.invite(message, hops, events, wishes.t1))
+        : this.#sendOther(app, message, hops, txnId),
+    );
+  }
+
+  #start(app: App, order: SipOrder, send: (txnId: string) => RequestClient): void {
     const txnId = randomUUID();
     try {
-      const sent =
-        message.method === 'INVITE'
-          ? this.#sendInvite(app, message, hops, txnId, wishes)
-          : this.#sendOther(app, message, hops, txnId);
+      const sent = send(txnId);
       app.reply(order, requestSent(sent, txnId));
     } catch (error) {
       const why = error instanceof UnsendableError ? error.message : `Error creating leg: ${String(error)}`;
       app.reply(order, `NOK|${why}`);
     }
+  }
+
+  /** A call that came in on a server that is lost, and was not answered there: the application gets its INVITE again. */
+  adopt(app: App, order: SipOrder, message: SipRequest, how: string): void {
+    const said = parseNameAddr(how);
+    const from = said && hopOf(said.uri);
+    const rseq = Number(said?.params.get('rseq'));
+    const adopted = { tag: said?.params.get('tag'), rseq: rseq > 0 ? rseq : undefined };
+    const [transport] = this.#agent.transports;
+    if (from === undefined || transport === undefined) {
+      return app.reply(order, 'NOK|no address to answer to');
+    }
+    const txnId = randomUUID();
+    const isTaken = this.#agent.adopt(message.body, from, adopted, (call) => {
+      app.reply(order, requestSent({ text: printMessage(message), transport }, txnId));
+      this.#inbox.handBack(call, app);
+    });
+    if (isTaken) {
+      app.tell(carriedOut(message, txnId));
+    } else {
+      app.reply(order, 'NOK|the call is known here, or cannot be answered from here');
+    }
+  }
+
+  /** An INVITE that a lost server sent from this address: what still comes to it goes to the application. */
+  resume(app: App, order: SipOrder, message: SipRequest, wishes: Wishes): void {
+    const parsed = parseMessage(message.body);
+    const peer = hopOf(order.routeUrl ?? '');
+    if (!parsed.ok || parsed.message.kind !== 'request' || parsed.message.method !== 'INVITE' || peer === undefined) {
+      return app.reply(order, 'NOK|no INVITE to go on with');
+    }
+    const { message: sent } = parsed;
+    this.#start(app, order, (txnId) =>
+      this.#invite(app, txnId, wishes, (events) => this.#agent.resume(sent, peer, events, wishes.resume === 'heard')),
+    );
   }
 
   /** The name of the next hop means nothing: said as drachtio-server does, with a response of our own. */
@@ -145,37 +186,32 @@ export class Orders {
     return events.of(this.#agent.request(message, hops, events));
   }
 
-  #sendInvite(app: App, message: SipRequest, hops: readonly NextHop[], txnId: string, wishes: Wishes): InviteClient {
-    const invite: InviteClient = this.#agent.invite(
-      message,
-      hops,
-      {
-        provisional: (response) => {
-          app.tell(networkLine(response, txnId, leg.id));
+  #invite(app: App, txnId: string, wishes: Wishes, send: (events: InviteClientEvents) => InviteClient): InviteClient {
+    const invite: InviteClient = send({
+      provisional: (response) => {
+        app.tell(networkLine(response, txnId, leg.id));
+      },
+      answered: (response, dialog) => {
+        if (wishes.keep) {
+          dialog.neverExpires();
+        }
+        this.#answered(leg, response, dialog);
+      },
+      failed: (ending) => {
+        this.#failed(leg, invite, ending);
+      },
+      dialog: {
+        acknowledged: (ack) => {
+          events.acknowledged(ack);
         },
-        answered: (response, dialog) => {
-          if (wishes.keep) {
-            dialog.neverExpires();
-          }
-          this.#answered(leg, response, dialog);
+        request: (request) => {
+          events.request(request);
         },
-        failed: (ending) => {
-          this.#failed(leg, invite, ending);
-        },
-        dialog: {
-          acknowledged: (ack) => {
-            events.acknowledged(ack);
-          },
-          request: (request) => {
-            events.request(request);
-          },
-          ended: (cause) => {
-            events.ended(cause);
-          },
+        ended: (cause) => {
+          events.ended(cause);
         },
       },
-      wishes.t1,
-    );
+    });
     const { headers } = invite.request;
     const id = this.#legs.newId(header(headers, 'Call-ID') ?? '', tagOf(header(headers, 'From') ?? '') ?? '');
     const leg: Leg = { id, txnId, app, inherited: false, invite, dialog: undefined, other: undefined };

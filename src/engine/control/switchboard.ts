@@ -111,6 +111,12 @@ export class Switchboard implements AgentEvents {
     if (message.kind === 'response') {
       return this.#inbox.respond(app, order, message, wishes);
     }
+    if (wishes.adopt !== undefined) {
+      return orders.adopt(app, order, message, wishes.adopt);
+    }
+    if (wishes.resume !== undefined) {
+      return orders.resume(app, order, message, wishes);
+    }
     if (order.dialogId !== '') {
       return orders.inDialog(app, order, message, wishes);
     }

@@ -51,6 +51,19 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
   }
 
   /**
+   * Goes on with an INVITE that another process of ours sent: nothing is resent. In place of `start`.
+   *
+   * @param heard whether a provisional response came before.
+   */
+  resume(heard: boolean): void {
+    if (heard) {
+      this.transition('proceeding');
+    } else {
+      this.stopResending();
+    }
+  }
+
+  /**
    * Stops the resends of an INVITE that nobody has answered. The transaction stays for what is still on its way: timer B
    * starts anew, since the last copy may have left just now.
    */

@@ -10,7 +10,7 @@ import {
 } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
-import type { Peer, Transport, TransportEvents } from '../transport/transport.js';
+import { defaultPort, type Peer, type Transport, type TransportEvents } from '../transport/transport.js';
 import {
   isRequest,
   readIncoming,
@@ -110,7 +110,46 @@ export class TransactionLayer implements TransportEvents {
    */
   sendInvite(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser, t1?: number): InviteHandle {
     const branch = newBranch();
-    const withVia = addVia(request, transport, branch);
+    const timers = t1 === undefined ? this.#timers : withT1(this.#timers, t1);
+    const opened = this.#openInvite(addVia(request, transport, branch), branch, peer, transport, user, timers);
+    this.#start(opened.machine, opened.handle.text, transport, user);
+    return opened.handle;
+  }
+
+  /**
+   * Takes up an INVITE that left before by another process of ours, on the same address: what still comes to it is heard here.
+   * Nothing is sent.
+   *
+   * @param request as it left, with its Via.
+   * @param heard whether a provisional response came, so that a CANCEL may leave at once (RFC 3261 9.1).
+   * @returns undefined where the answers would not come to this transport, or the INVITE is known here.
+   */
+  resumeInvite(
+    request: SipRequest,
+    peer: Peer,
+    transport: Transport,
+    user: ClientUser,
+    heard: boolean,
+  ): InviteHandle | undefined {
+    const via = topVia(request);
+    const branch = via?.params.get('branch') ?? '';
+    const isOurs = via?.host === transport.address && (via.port ?? defaultPort(transport.protocol)) === transport.port;
+    if (!isOurs || branch === '' || this.#clients.get(`${branch} INVITE`) !== undefined) {
+      return undefined;
+    }
+    const { handle, machine } = this.#openInvite(request, branch, peer, transport, user, this.#timers);
+    machine.resume(heard);
+    return handle;
+  }
+
+  #openInvite(
+    withVia: SipRequest,
+    branch: string,
+    peer: Peer,
+    transport: Transport,
+    user: ClientUser,
+    timers: TimerTable,
+  ): { readonly handle: InviteHandle; readonly machine: InviteClientTransaction } {
     const text = printMessage(withVia);
     let reasons: readonly Header[] = [];
     const inviteUser: InviteClientUser = {
@@ -132,11 +171,9 @@ export class TransactionLayer implements TransportEvents {
         this.#clients.remove(`${branch} INVITE`);
       },
     };
-    const timers = t1 === undefined ? this.#timers : withT1(this.#timers, t1);
     const machine = new InviteClientTransaction(this.#clock, timers, inviteUser, isReliable(transport));
     this.#addClient(`${branch} INVITE`, machine, peer, user, false);
-    this.#start(machine, text, transport, user);
-    return {
+    const handle: InviteHandle = {
       request: withVia,
       peer,
       transport,
@@ -155,6 +192,33 @@ export class TransactionLayer implements TransportEvents {
         machine.cancel();
       },
     };
+    return { handle, machine };
+  }
+
+  /**
+   * Takes up an INVITE that another process of ours received and has not answered. Nothing is sent, and the user is not told.
+   *
+   * @param text as it was received.
+   * @returns undefined where it is known here, cannot be read, or is in a dialog.
+   */
+  adoptInvite(text: string, from: Peer, transport: Transport): InviteServerHandle | undefined {
+    const { message } = examine(parseMessage(text));
+    const incoming = message && readIncoming(mended(message), from, transport, text.length);
+    if (incoming === undefined || typeof incoming === 'string' || !isRequest(incoming)) {
+      return undefined;
+    }
+    const key = serverKey(incoming, 'INVITE');
+    const isNew = incoming.message.method === 'INVITE' && incoming.toTag === undefined && !this.#servers.get(key);
+    return isNew ? this.#newInviteServer(key, incoming, false) : undefined;
+  }
+
+  /** Hands a CANCEL up whose INVITE was not known when it came. @returns whether the INVITE is known now. */
+  cancelled(handle: ServerHandle): boolean {
+    const invite = this.#servers.get(serverKey(handle.incoming, 'INVITE'));
+    if (invite !== undefined) {
+      this.#matchedCancel(handle, invite);
+    }
+    return invite !== undefined;
   }
 
   /** Sends any other request but ACK; the Via is added here. */
@@ -360,11 +424,23 @@ export class TransactionLayer implements TransportEvents {
   #receivedCancel(request: IncomingRequest, handle: ServerHandle): void {
     const invite = this.#servers.get(serverKey(request, 'INVITE'));
     if (invite === undefined) {
-      handle.respond(bareResponse(request, 481, 'Call/Transaction Does Not Exist'));
-    } else if (invite.machine instanceof InviteServerTransaction && invite.machine.dropped) {
+      this.#unmatchedCancel(handle);
+    } else {
+      this.#matchedCancel(handle, invite);
+    }
+  }
+
+  #unmatchedCancel(handle: ServerHandle): void {
+    if (this.#user.keepsCancel?.(handle) !== true) {
+      handle.respond(bareResponse(handle.incoming, 481, 'Call/Transaction Does Not Exist'));
+    }
+  }
+
+  #matchedCancel(handle: ServerHandle, invite: ServerEntry): void {
+    if (invite.machine instanceof InviteServerTransaction && invite.machine.dropped) {
       handle.drop();
     } else if (invite.isOwn) {
-      handle.respond(bareResponse(request, 200, 'OK'));
+      handle.respond(bareResponse(handle.incoming, 200, 'OK'));
     } else {
       this.#handUp(handle, () => {
         this.#user.cancel(handle, invite.handle as InviteServerHandle);

@@ -58,6 +58,8 @@ export interface LayerUser {
   ack(request: IncomingRequest): void;
   /** CANCEL of an INVITE that is open here. The layer above answers both. */
   cancel(handle: ServerHandle, invite: InviteServerHandle): void;
+  /** Whether a CANCEL is kept above, whose INVITE is not known here: it may still be adopted. It gets 481 where not. */
+  keepsCancel?(handle: ServerHandle): boolean;
   /** Our 2xx was never acknowledged. */
   notAcknowledged(invite: InviteServerHandle): void;
   /** A 2xx to an INVITE whose transaction is gone, or had a failure already. */

@@ -1,0 +1,48 @@
+import type { EngineClock } from '../clock.js';
+
+interface Waiting {
+  /** Tries again. @returns whether it belongs to something now. */
+  readonly again: () => boolean;
+  readonly giveUp: () => void;
+}
+
+/**
+ * Requests that belong to nothing that is known here, in the first moments after the start: another process of ours may have
+ * died, and its calls be handed over next. A CANCEL that was refused then would ring on.
+ */
+export class EarlyBirds {
+  readonly #waiting = new Set<Waiting>();
+  readonly #clock: EngineClock;
+  readonly #until: number;
+
+  /** @param within milliseconds from now; 0 where nobody hands anything over. */
+  constructor(clock: EngineClock, within: number) {
+    this.#clock = clock;
+    this.#until = clock.now() + within;
+  }
+
+  /** @returns whether it is kept. What is kept is tried with each `again()`, and given up when the time is over. */
+  keep(again: () => boolean, giveUp: () => void): boolean {
+    const left = this.#until - this.#clock.now();
+    if (left <= 0) {
+      return false;
+    }
+    const waiting = { again, giveUp };
+    this.#waiting.add(waiting);
+    this.#clock.setTimer(left, () => {
+      if (this.#waiting.delete(waiting)) {
+        giveUp();
+      }
+    });
+    return true;
+  }
+
+  /** Something was handed over. */
+  again(): void {
+    for (const waiting of this.#waiting) {
+      if (waiting.again()) {
+        this.#waiting.delete(waiting);
+      }
+    }
+  }
+}
