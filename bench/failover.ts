@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { HealthChange } from '../src/domain/health.js';
@@ -5,7 +6,8 @@ import { serverSentEvents } from '../src/lab/events.js';
 import { startLab, type TestLab } from '../test/support/lab.js';
 import { runSipp, type SippResult } from '../test/support/sipp.js';
 import { startDispatcher, type Dispatcher } from './failover/kamailio.js';
-import { answered, pddIn, type Pdd } from './failover/measure.js';
+import { answered, answerIn, pddIn, pointsOf, type Spread, type Point } from './failover/measure.js';
+import { failoverPlot, type Panel } from './failover/plot.js';
 
 /** How long each part of a run takes, in seconds, and how many calls come in one. */
 interface Plan {
@@ -19,7 +21,9 @@ interface Plan {
 interface Row {
   readonly fault: string;
   readonly who: 'noodroute' | 'kamailio';
-  readonly pdd: Pdd;
+  readonly pdd: Spread;
+  /** The longest wait for an answer. */
+  readonly answeredAfter: number;
   readonly calls: number;
   readonly lost: number;
   readonly answeredTwice: number;
@@ -28,6 +32,12 @@ interface Row {
   readonly goneAfter: number | undefined;
   /** From the end of the fault. */
   readonly backAfter: number | undefined;
+}
+
+/** A row, and the calls behind it. */
+interface Measured {
+  readonly row: Row;
+  readonly points: readonly Point[];
 }
 
 /** Each acts on the first carrier, which has two trunks. */
@@ -61,27 +71,34 @@ const { values } = parseArgs({
     quick: { type: 'boolean' },
     json: { type: 'boolean' },
     'at-once': { type: 'string', default: '1' },
+    plot: { type: 'string' },
   },
 });
+// Each child of each laboratory ends with this process.
+process.setMaxListeners(0);
 const plan = values.quick === true ? QUICK : FULL;
 const faults = values.only ?? FAULTS;
 const atOnce = Math.max(1, Number.parseInt(values['at-once'], 10) || 1);
 const seconds = plan.before + plan.during + plan.after;
-const rows: Row[] = [];
+const measured: Measured[] = [];
 for (let first = 0; first < faults.length; first += atOnce) {
   const some = faults.slice(first, first + atOnce);
   const done = `${first + some.length}/${faults.length}`;
   process.stderr.write(`${done} ${some.join(', ')}: ${seconds} s at ${plan.rate} calls/s to each\n`);
-  rows.push(...(await Promise.all(some.flatMap((fault, lane) => sideBySide(fault, FIRST_NET + 2 * lane)))));
+  measured.push(...(await Promise.all(some.flatMap((fault, lane) => sideBySide(fault, FIRST_NET + 2 * lane)))));
+}
+const rows = measured.map(({ row }) => row);
+if (values.plot !== undefined) {
+  writeFileSync(values.plot, failoverPlot(faults.map(panel), plan));
 }
 process.stdout.write(values.json === true ? `${JSON.stringify({ plan, rows })}\n` : table(rows));
 
 /** The same fault to both, at the same time, on networks of their own. */
-function sideBySide(fault: string, net: number): readonly Promise<Row>[] {
+function sideBySide(fault: string, net: number): readonly Promise<Measured>[] {
   return [noodroute(fault, net), kamailio(fault, net + 1)];
 }
 
-async function noodroute(fault: string, net: number): Promise<Row> {
+async function noodroute(fault: string, net: number): Promise<Measured> {
   const lab = await startLab(net);
   const changes: { readonly change: HealthChange; readonly at: number }[] = [];
   const listening = new AbortController();
@@ -100,11 +117,11 @@ async function noodroute(fault: string, net: number): Promise<Row> {
     backAfter: since(run.clearedAt, (change) => isOf(change) && change.of === 'carrier' && change.to === 'present'),
   };
   await lab.stop();
-  return row;
+  return { row, points: pointsOf(run.sipp, run.lossAt - run.startedAt) };
 }
 
 /** The dispatcher has no number for suspicion; a trunk that it takes out is gone. */
-async function kamailio(fault: string, net: number): Promise<Row> {
+async function kamailio(fault: string, net: number): Promise<Measured> {
   const lab = await startLab(net);
   const trunk = (block: string, number: string, priority: number) => ({
     uri: `sip:127.${net}.${block}:5060`,
@@ -126,7 +143,19 @@ async function kamailio(fault: string, net: number): Promise<Row> {
   };
   await dispatcher.stop();
   await lab.stop();
-  return row;
+  return { row, points: pointsOf(run.sipp, run.lossAt - run.startedAt) };
+}
+
+function panel(fault: string): Panel {
+  const of = (who: Row['who']): Measured | undefined =>
+    measured.find(({ row }) => row.fault === fault && row.who === who);
+  const [ours, theirs] = [of('noodroute'), of('kamailio')];
+  return {
+    fault,
+    noodroute: ours?.points ?? [],
+    kamailio: theirs?.points ?? [],
+    lost: { noodroute: ours?.row.lost ?? 0, kamailio: theirs?.row.lost ?? 0 },
+  };
 }
 
 function firstEvent({ events }: Dispatcher, what: 'down' | 'up', from: number): number | undefined {
@@ -176,6 +205,7 @@ async function result(
     fault,
     who,
     pdd: pddIn(sipp, { from: 0, until: clearedAt - startedAt }),
+    answeredAfter: answerIn(sipp, { from: 0, until: clearedAt - startedAt }).max,
     calls: total,
     lost: total - answered(sipp),
     answeredTwice: Math.max(0, (point?.connected ?? 0) - answered(sipp)),
@@ -203,12 +233,12 @@ async function follow(net: number, signal: AbortSignal, changed: (change: Health
 function table(all: readonly Row[]): string {
   const head = [
     ...['fault of the first carrier', 'who', 'calls', 'lost', 'twice', 'phantom'],
-    ...['PDD p50', 'p99', 'max', 'suspect', 'gone', 'back'],
+    ...['PDD p50', 'p99', 'max', 'answered', 'suspect', 'gone', 'back'],
   ];
   const cells = all.map((row) => [
     ...[row.fault, row.who, String(row.calls), String(row.lost), String(row.answeredTwice), String(row.phantomRings)],
     ...[time(row.pdd.p50), time(row.pdd.p99), time(row.pdd.max)],
-    ...[time(row.suspectAfter), time(row.goneAfter), time(row.backAfter)],
+    ...[time(row.answeredAfter), time(row.suspectAfter), time(row.goneAfter), time(row.backAfter)],
   ]);
   const widths = head.map((name, column) => Math.max(name.length, ...cells.map((line) => line[column]?.length ?? 0)));
   return [head, ...cells]

@@ -6,18 +6,40 @@ export interface Window {
   readonly until: number;
 }
 
-/** PDD of a set of calls: from INVITE to ringing, in milliseconds, by the caller's own clock. */
-export interface Pdd {
+/** A time of a set of calls, in milliseconds, by the caller's own clock; PDD is from INVITE to ringing. */
+export interface Spread {
   readonly calls: number;
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
 }
 
+/** A call that was answered: when it came, in seconds since the fault began, and how long it waited. */
+export interface Point {
+  readonly second: number;
+  readonly ms: number;
+}
+
+/** Each call that was answered. @param lossAt when the fault began, in milliseconds since the caller's program started. */
+export function pointsOf(result: SippResult, lossAt: number): readonly Point[] {
+  return result.timed
+    .filter(({ name }) => name === ANSWER)
+    .map(({ at, ms }) => ({ second: (at - ms - lossAt) / 1_000, ms }));
+}
+
 /** The PDD of the calls that started in a window. */
-export function pddIn(result: SippResult, { from, until }: Window): Pdd {
+export function pddIn(result: SippResult, window: Window): Spread {
+  return spread(result, RINGING, window);
+}
+
+/** The time from INVITE to the answer, in the same way. */
+export function answerIn(result: SippResult, window: Window): Spread {
+  return spread(result, ANSWER, window);
+}
+
+function spread(result: SippResult, timer: string, { from, until }: Window): Spread {
   const times = result.timed
-    .filter(({ name, at, ms }) => name === RINGING && at - ms >= from && at - ms < until)
+    .filter(({ name, at, ms }) => name === timer && at - ms >= from && at - ms < until)
     .map(({ ms }) => ms)
     .toSorted((a, b) => a - b);
   const at = (share: number): number => times[Math.ceil(times.length * share) - 1] ?? Number.NaN;
