@@ -247,7 +247,9 @@ async function start(file: string, control: LabAddress): Promise<void> {
     file,
     plan,
     sip: await sipPlans(config.sip.contacts),
-    engine: { address: config.sip.control.host, port: config.sip.control.port },
+    ...(config.sip.engine === 'embedded'
+      ? { engine: { address: config.sip.control.host, port: config.sip.control.port } }
+      : {}),
     admin: config.admin,
     control,
     speech: packaged(SPEECH_FILE),
@@ -284,8 +286,11 @@ async function loaded(file: string): Promise<Config> {
   if (!result.ok) {
     return fail(result.problems.map(formatProblem).join('\n'));
   }
-  if (!result.config.lab || result.config.sip.engine !== 'embedded') {
-    return fail(`${file}: the lab needs a site file with "lab: true" and the embedded engine`);
+  if (!result.config.lab) {
+    return fail(`${file}: the lab needs a site file with "lab: true"`);
+  }
+  if (result.config.sip.contacts.length === 0) {
+    return fail(`${file}: the lab needs sip.contacts, where calls reach the SIP server`);
   }
   return result.config;
 }

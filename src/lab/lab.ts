@@ -34,8 +34,8 @@ export interface LabOptions {
   readonly plan: LabPlan;
   /** Where the gateway takes calls. */
   readonly sip: readonly SipPlan[];
-  /** Where the gateway's embedded engine waits for it. */
-  readonly engine: LabAddress;
+  /** Where the gateway's embedded engine waits for it; undefined where a drachtio-server runs already. */
+  readonly engine?: LabAddress;
   readonly admin: LabAddress;
   /** Where the lab itself takes orders. */
   readonly control: LabAddress;
@@ -223,9 +223,10 @@ export class Lab implements Controlled {
     const either = (where: SipPlan, what: string): Endpoint => (where.transport === 'tcp' ? tcp : udp)(where, what);
     return [
       controlEndpoint(control),
-      ...sip.map((each) => either(each, 'SIP of the gateway')),
+      ...(engine === undefined
+        ? []
+        : [...sip.map((each) => either(each, 'SIP of the gateway')), tcp(engine, 'control of the SIP engine')]),
       tcp(admin, 'admin interface of the gateway'),
-      tcp(engine, 'control of the SIP engine'),
       ...plan.carriers.flatMap(({ trunks }) => trunks.map((trunk) => either(trunk, `trunk ${trunk.id}`))),
       ...plan.points.map((point) => udp(point, `answering point ${point.id}`)),
     ];

@@ -14,11 +14,17 @@ const BEFORE = 15;
 const AFTER = 25;
 const HOLD_MS = 300;
 
-interface Expected {
-  /** No caller waits longer for ringing, in milliseconds; the promise that it comes from. */
+/** No caller waits longer for ringing, in milliseconds. */
+interface Wait {
+  /** The promise that it comes from. */
   readonly promise: number;
   /** Room for a busy machine. */
   readonly most: number;
+}
+
+interface Expected extends Wait {
+  /** Where drachtio-server cannot do the same (`docs/engines.md`). */
+  readonly onDrachtio?: Wait;
   readonly scenario?: string;
   /** Changes the lab's inventory before it starts. */
   readonly inventory?: (text: string) => string;
@@ -43,7 +49,8 @@ async function callers(net: number, lab: TestLab, calls: number, rate: number, s
   });
 }
 
-async function answeredOnce(t: Test, lab: TestLab, sipp: SippResult, calls: number, { promise, most }: Expected) {
+async function answeredOnce(t: Test, lab: TestLab, sipp: SippResult, calls: number, expected: Expected) {
+  const { promise, most } = lab.server === 'drachtio-server' ? (expected.onDrachtio ?? expected) : expected;
   t.match(sipp, { exitCode: 0, successful: calls, failed: 0 }, 'every call was answered, and ended by its caller');
   const psap = (await lab.state()).psaps.find(({ id }) => id === 'meldkamer');
   const late = Math.max(0, ...(sipp.times['2'] ?? []));
@@ -51,20 +58,25 @@ async function answeredOnce(t: Test, lab: TestLab, sipp: SippResult, calls: numb
   t.comment(`rings ${psap?.rings}, connected ${psap?.connected}, phantom rings ${psap?.phantomRings}`);
 }
 
+/** Its first resend comes after 1.0 s, and a silent trunk is found by quick probes 0.5 s after the INVITE. */
+const SILENT_THERE: Wait = { promise: 1_300, most: 3_900 };
+/** Where probes are answered, or their answers are lost among others, only the progress deadline is left. */
+const STALLED_THERE: Wait = { promise: 2_500, most: 4_500 };
+
 const overTcp = (text: string): string => text.replaceAll(/(kpn-[ab]: .*:5060)/g, '$1;transport=tcp');
 
 for (const [index, { name, fault, ...expected }] of [
-  { name: 'P1 a black hole', fault: 'blackhole', promise: 700, most: 2_100 },
+  { name: 'P1 a black hole', fault: 'blackhole', promise: 700, most: 2_100, onDrachtio: SILENT_THERE },
   { name: 'P1 port unreachable', fault: 'refuse', promise: 700, most: 2_100 },
   { name: 'P1 TCP connections that are reset', fault: 'reset', promise: 700, most: 2_100, inventory: overTcp },
   { name: 'P3 503 to every call', fault: 'reject=503', promise: 300, most: 1_500 },
   { name: 'P3 404 with the cause of a full network', fault: 'reject=404/34', promise: 300, most: 1_500 },
   { name: 'P2 100, then nothing; OPTIONS is answered', fault: 'lie', promise: 2_500, most: 4_500 },
   { name: 'P2 183 with a tone, then nothing', fault: 'tone', promise: 2_500, most: 4_500 },
-  { name: 'P1 large datagrams are lost', fault: 'mtu=700', promise: 700, most: 2_100 },
-  { name: 'P1 5 % of datagrams are lost', fault: 'loss=5%', promise: 700, most: 2_100 },
+  { name: 'P1 large datagrams are lost', fault: 'mtu=700', promise: 700, most: 2_100, onDrachtio: STALLED_THERE },
+  { name: 'P1 5 % of datagrams are lost', fault: 'loss=5%', promise: 700, most: 2_100, onDrachtio: STALLED_THERE },
   { name: 'P1 datagrams are up to 300 ms late', fault: 'jitter=300ms', promise: 1_000, most: 3_000 },
-  { name: 'P4 half of the trunks are gone', fault: 'partial', promise: 700, most: 2_100 },
+  { name: 'P4 half of the trunks are gone', fault: 'partial', promise: 700, most: 2_100, onDrachtio: SILENT_THERE },
   { name: 'P10 half of the calls fail', fault: 'half', promise: 300, most: 1_500 },
   { name: 'P3 half of the calls are told that it is busy', fault: 'busy', promise: 300, most: 1_500 },
 ].entries()) {
@@ -91,7 +103,10 @@ t.test('P7 a carrier that comes and goes every 5 s', { timeout: 180_000, buffere
   const lab = await startLab(121);
   t.teardown(async () => lab.stop());
   await lab.fault('kpn', 'flap=5s');
-  await answeredOnce(t, lab, await callers(121, lab, 150, RATE), 150, { promise: 700, most: 2_100 });
+  await answeredOnce(t, lab, await callers(121, lab, 150, RATE), 150, {
+    ...{ promise: 700, most: 2_100 },
+    onDrachtio: SILENT_THERE,
+  });
   const state = await lab.state();
   const kpn = state.carriers.find(({ id }) => id === 'kpn');
   t.comment(`KPN saw ${kpn?.invites} of 150 calls in 30 s`);

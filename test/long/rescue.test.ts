@@ -102,11 +102,15 @@ t.test(
       caller.call({ uri: `sip:${nth % 2 === 0 ? '09008844' : '112'}@${HOST}` }, 20_000),
     );
     await until(() => kpn.requests('INVITE').length === 50, 5_000);
-    kpn.close();
+    kpn.vanish();
     const outcomes = await Promise.all(calls);
     t.same([...new Set(outcomes.map(({ status }) => status))], [200], 'everybody is answered');
     // On a busy machine a 100 Trying may come too late: then its call was moved by its own deadline before.
-    const reports = (await gateway.calls()).filter(({ attempts }) => attempts[0]?.firstResponseAfterMs !== undefined);
+    // drachtio-server keeps it to itself, and its calls have no such deadline.
+    const seesTrying = gateway.server === 'embedded engine';
+    const reports = (await gateway.calls()).filter(
+      ({ attempts }) => !seesTrying || attempts[0]?.firstResponseAfterMs !== undefined,
+    );
     const waiting = new Set(reports.map(({ callId }) => callId));
     t.ok(waiting.size > 25, `${waiting.size} calls were waiting`);
     const arrived = second.received.flatMap((text, index) => {

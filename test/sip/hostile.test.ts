@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
+import { usesDrachtio } from '../support/drachtio-server.js';
 import { startLab, type TestLab } from '../support/lab.js';
 import { startRawCaller, SDP } from '../support/raw-caller.js';
 import { runSipp } from '../support/sipp.js';
@@ -126,16 +127,21 @@ t.test('the gateway outlives what the network and dying processes do to it', { t
     t.ok(await isTheSame());
   });
 
-  await t.test('a header of 64 kB over TCP: the call can be understood, so it is answered', async (t) => {
-    const [answer, socket] = await overTcp(
-      invite([`X-Long: ${'long '.repeat(13_107)}`], 'long-header'),
-      (text) => text.includes('SIP/2.0 200') || /SIP\/2\.0 [3-6]/.test(text),
-    );
-    socket.destroy();
-    t.match(answer, /SIP\/2\.0 200/, answer.slice(0, 300));
-    t.ok(await isAnswered(lab));
-    t.ok(await isTheSame());
-  });
+  const tooLong = usesDrachtio && 'drachtio-server answers 400 to a line over 8 kB';
+  await t.test(
+    'a header of 64 kB over TCP: the call can be understood, so it is answered',
+    { skip: tooLong },
+    async (t) => {
+      const [answer, socket] = await overTcp(
+        invite([`X-Long: ${'long '.repeat(13_107)}`], 'long-header'),
+        (text) => text.includes('SIP/2.0 200') || /SIP\/2\.0 [3-6]/.test(text),
+      );
+      socket.destroy();
+      t.match(answer, /SIP\/2\.0 200/, answer.slice(0, 300));
+      t.ok(await isAnswered(lab));
+      t.ok(await isTheSame());
+    },
+  );
 
   await t.test('a header of 1 MB over TCP, and one that never ends', async (t) => {
     const [answer, socket] = await overTcp(invite([`X-Endless: ${'x'.repeat(1_048_576)}`], 'endless'), (text) =>
@@ -165,7 +171,8 @@ t.test('the gateway outlives what the network and dying processes do to it', { t
     }
   });
 
-  await t.test('the SIP engine is killed: it is started again, and the gateway stays', async (t) => {
+  const notOurs = usesDrachtio && 'the gateway starts its own engine alone';
+  await t.test('the SIP engine is killed: it is started again, and the gateway stays', { skip: notOurs }, async (t) => {
     const engine = enginePid(gateway.pid ?? 0);
     process.kill(engine, 'SIGKILL');
     const killedAt = Date.now();

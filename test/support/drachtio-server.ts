@@ -22,7 +22,7 @@ export interface DrachtioProcess {
 
 /** Where a drachtio-server of a test listens. */
 export interface DrachtioSite {
-  /** SIP over UDP at port 5060, the control connection at port 9022. */
+  /** SIP over UDP and TCP at port 5060, the control connection at port 9022. */
   readonly host: string;
   readonly secret: string;
   /** For its configuration file. */
@@ -60,7 +60,7 @@ export async function startDrachtioAs(
 function configuration({ host, secret }: DrachtioSite): string {
   return `<drachtio>
   <admin port="9022" secret="${secret}">${host}</admin>
-  <sip><contacts><contact>sip:${host}:5060;transport=udp</contact></contacts></sip>
+  <sip><contacts><contact>sip:${host}:5060;transport=udp,tcp</contact></contacts></sip>
   <cdrs>true</cdrs>
   <logging><console/><sofia-loglevel>0</sofia-loglevel><loglevel>warning</loglevel></logging>
 </drachtio>

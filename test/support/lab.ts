@@ -9,13 +9,17 @@ import { labResults, labState, setLabFault } from '../../src/lab/client.js';
 import type { FaultPlace } from '../../src/lab/fault-places.js';
 import type { CallResult } from '../../src/lab/results.js';
 import type { LabState } from '../../src/lab/state.js';
+import { startDrachtio, usesDrachtio } from './drachtio-server.js';
 import { endProcess } from './end-process.js';
 import { until } from './until.js';
 
+const SECRET = 'only-for-tests';
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
 /** The lab of `npm start` as a process, moved to another loopback network. */
 export interface TestLab {
+  /** Which SIP server carries its calls. Some promises differ (`docs/engines.md`). */
+  readonly server: 'embedded engine' | 'drachtio-server';
   /** `host:port` of the gateway. */
   readonly sip: string;
   readonly pid: number;
@@ -39,7 +43,8 @@ export interface TestLab {
 export interface LabStats {
   readonly openCalls: number;
   readonly dialogs: number;
-  readonly engine: Readonly<Record<string, unknown>>;
+  /** drachtio-server does not tell. */
+  readonly engine?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -52,6 +57,7 @@ export async function startLab(net: number, inventory = (text: string): string =
   const file = moved(folder, net, inventory);
   const host = `127.${net}.0.1`;
   const control = { address: host, port: 8081 };
+  const drachtio = usesDrachtio ? await startDrachtio({ host, secret: SECRET, folder }) : undefined;
   const child = spawn(process.execPath, [MAIN, 'lab', '--config', file, '--control', `${host}:8081`], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -65,6 +71,7 @@ export async function startLab(net: number, inventory = (text: string): string =
   process.once('exit', endWithTest);
   await until(() => lines.includes('noodroute ready') || child.exitCode !== null, 20_000);
   if (!lines.includes('noodroute ready')) {
+    await drachtio?.stop();
     throw new Error(`the lab did not come up:\n${lines.join('\n')}`);
   }
   const get = async <T>(path: string): Promise<T> => {
@@ -72,6 +79,7 @@ export async function startLab(net: number, inventory = (text: string): string =
     return (await response.json()) as T;
   };
   return {
+    server: drachtio === undefined ? 'embedded engine' : 'drachtio-server',
     sip: `${host}:5060`,
     pid: child.pid ?? 0,
     file,
@@ -88,6 +96,7 @@ export async function startLab(net: number, inventory = (text: string): string =
     stop: async () => {
       process.removeListener('exit', endWithTest);
       await endProcess(child, 8_000);
+      await drachtio?.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -102,7 +111,14 @@ function moved(folder: string, net: number, inventory: (text: string) => string)
       `127.${net}.`,
     );
     mkdirSync(join(folder, name, '..'), { recursive: true });
-    writeFileSync(join(folder, name), text);
+    writeFileSync(join(folder, name), usesDrachtio ? onDrachtio(text) : text);
   }
+  writeFileSync(join(folder, 'config/secret'), `${SECRET}\n`);
   return join(folder, 'config/lab.yaml');
+}
+
+function onDrachtio(text: string): string {
+  return text
+    .replace('engine: embedded', 'engine: drachtio')
+    .replace(/(control: \{ host: [\d.]+, port: 9022) \}/, '$1, secretFile: secret }');
 }

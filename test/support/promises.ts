@@ -30,6 +30,7 @@ export interface Proof {
 /** What the proofs gave on each SIP server, by {@link keyOf}: the text of a cell. */
 export interface Results {
   readonly embedded: ReadonlyMap<string, string>;
+  /** Where a test was skipped, its reason. */
   readonly drachtio: ReadonlyMap<string, string>;
 }
 
@@ -61,14 +62,15 @@ function proofsIn(file: string, source: string): readonly Proof[] {
 }
 
 function groundOf(file: string, source: string): Ground {
-  if (/^test\/(unit|config)\//.test(file)) {
+  if (/^test\/(unit|config)\//.test(file) || source.includes("'../../src/simulator/")) {
     return 'simulation';
   }
-  return /'\.\.\/support\/(?:gateway|compose-site)\.js'/.test(source) ? 'both servers' : 'embedded engine';
+  return /'\.\.\/support\/(?:gateway|compose-site|lab)\.js'/.test(source) ? 'both servers' : 'embedded engine';
 }
 
 const NOT_RUN = 'not run yet';
 const NOT_THERE = 'does not run there';
+const OWN_TEST = `${NOT_THERE}: a test of the embedded engine alone`;
 const SIMULATED = 'the same code';
 
 /** The page; a proof without a result has not run yet. */
@@ -83,7 +85,7 @@ export function renderPage(
       const key = keyOf(proof);
       const there = {
         'both servers': drachtio.get(key) ?? NOT_RUN,
-        'embedded engine': NOT_THERE,
+        'embedded engine': OWN_TEST,
         simulation: SIMULATED,
       };
       return row([proof.name, shortened(proof.file), embedded.get(key) ?? NOT_RUN, there[proof.ground]]);
@@ -147,7 +149,7 @@ export function readResults(page: string): Results {
     if (here.startsWith(PASSED)) {
       embedded.set(key, here);
     }
-    if (there.startsWith(PASSED)) {
+    if (there.startsWith(PASSED) || (there.startsWith(NOT_THERE) && there !== OWN_TEST)) {
       drachtio.set(key, there);
     }
   }
@@ -182,8 +184,20 @@ export function resultsOf(tap: string): ReadonlyMap<string, string> {
       figures = [];
     } else if (name !== undefined && /^P\d+ /.test(text)) {
       const passed = [PASSED, ...(figures.length === 0 ? [] : [figures.join('; ')])].join(': ');
-      results.set(text, skipped ?? (bad === undefined ? passed : 'FAILED'));
+      const outcome = bad === undefined ? passed : 'FAILED';
+      results.set(text, skipped === undefined ? outcome : notThere(skipped));
     }
   }
   return results;
+}
+
+/** A test says why it is skipped; TODO is no reason. */
+function notThere(directive: string): string {
+  const reason = /^SKIP (.+)$/.exec(directive)?.[1];
+  return reason === undefined ? directive : `${NOT_THERE}: ${reason}`;
+}
+
+/** Whether the text of a cell may stand on the page: the test passed, or says why it cannot run on this server. */
+export function isResult(text: string): boolean {
+  return text.startsWith(PASSED) || text.startsWith(`${NOT_THERE}: `);
 }

@@ -1,6 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { findProofs, keyOf, PROMISES_PAGE, readPromises, readResults, renderPage, resultsOf } from './promises.js';
+import {
+  findProofs,
+  isResult,
+  keyOf,
+  PROMISES_PAGE,
+  readPromises,
+  readResults,
+  renderPage,
+  resultsOf,
+} from './promises.js';
 
 // Runs the tests that are named after a promise, and writes docs/promises.md.
 // Arguments are the test files to run (test/sip/x.test.ts); without any, all of them. What is not run keeps its figures.
@@ -36,13 +45,13 @@ function measure(file: string, into: Map<string, string>, drachtio: string): voi
   console.log(`${file} on ${server}`);
   const { stdout } = spawnSync(process.execPath, [`build/${file.replace(/\.ts$/, '.js')}`], {
     encoding: 'utf8',
-    env: { ...process.env, NOODROUTE_DRACHTIO: drachtio, TAP_TIMEOUT: '150' },
+    env: { ...process.env, NOODROUTE_DRACHTIO: drachtio, TAP_TIMEOUT: '600' },
     maxBuffer: 1 << 28,
   });
   const seen = resultsOf(stdout);
   for (const proof of proofs.filter((each) => each.file === file)) {
     const result = seen.get(`${proof.promise} ${proof.name}`) ?? 'did not run';
-    if (result.startsWith('passed')) {
+    if (isResult(result)) {
       into.set(keyOf(proof), result);
     } else {
       into.delete(keyOf(proof));

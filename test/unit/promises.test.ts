@@ -68,7 +68,7 @@ ok 5 - P4 not run # SKIP no peer
       [`${P}1 a trunk is silent #1`, 'passed: 640 ms in the median (promise: 700 ms); p99 700 ms (promise: 1 s)'],
       [`${P}2 no figure`, 'passed'],
       [`${P}3 bad`, 'FAILED'],
-      [`${P}4 not run`, 'SKIP no peer'],
+      [`${P}4 not run`, 'does not run there: no peer'],
     ],
   );
 });
@@ -85,7 +85,7 @@ t.test('a page gives back the results that it was written with', async (t) => {
       [a ?? '', 'passed: 3 ms | 4 ms'],
       [c ?? '', 'passed'],
     ]),
-    drachtio: new Map(),
+    drachtio: new Map([[a ?? '', 'does not run there: it cannot']]),
   };
   const page = renderPage(
     [
@@ -97,8 +97,8 @@ t.test('a page gives back the results that it was written with', async (t) => {
     results,
   );
   t.same(readResults(page), results);
-  t.match(page, '| a \\| b | sip/a | passed: 3 ms \\| 4 ms | not run yet |');
-  t.match(page, '| c | sip/b | passed | does not run there |');
+  t.match(page, '| a \\| b | sip/a | passed: 3 ms \\| 4 ms | does not run there: it cannot |');
+  t.match(page, '| c | sip/b | passed | does not run there: a test of the embedded engine alone |');
   t.match(page, '| d | unit/b | not run yet | the same code |');
   t.match(page, '## P3\n\nThree.\n\nNot shown yet.');
 });
