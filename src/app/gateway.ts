@@ -236,6 +236,7 @@ export class Gateway {
         openCalls: this.#desk.openCalls,
         dialogs: this.#server.dialogs,
         channels: this.#keeper.channels(),
+        destinations: this.#keeper.seats(),
         phantomRings: this.#desk.phantomRings,
         engine: await this.#engine?.stats(),
       }),

@@ -2,13 +2,14 @@ import { aside } from '../calls/aside.js';
 import type { Attempt } from '../calls/call.js';
 import type { Room } from '../calls/call.js';
 import { type Channel, Channels } from '../calls/channels.js';
+import { type SeatCount, Seats } from '../calls/seats.js';
 import { HedgeBudget } from '../calls/hedge-budget.js';
 import type { Dispatcher } from '../calls/desk.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome, Evidence, HealthChange } from '../domain/health.js';
-import type { ServiceId, TrunkId } from '../domain/ids.js';
+import type { CallId, ServiceId, TrunkId } from '../domain/ids.js';
 import type { AttemptStarted, HealthChanged } from '../domain/journal-record.js';
-import type { Ingress, Network, Service, Trunk } from '../domain/network.js';
+import type { Ingress, Network, Route, Service, Trunk } from '../domain/network.js';
 import type { SavedHealth } from '../domain/saved-health.js';
 import { between, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
@@ -57,6 +58,7 @@ export class HealthKeeper implements Dispatcher {
   readonly #firstAnswers = new FirstAnswers();
   readonly #deadlines = new DeadlineKeeper();
   readonly #channels: Channels;
+  readonly #seats: Seats;
   readonly #hedges = new HedgeBudget();
   #book: HealthBook;
   #traffic: TrafficWatch;
@@ -90,6 +92,10 @@ export class HealthKeeper implements Dispatcher {
     this.#channels = new Channels(clock, (trunk) => {
       this.#freed(trunk);
     });
+    this.#seats = new Seats(() => {
+      this.#tellAllBetter();
+    });
+    this.#seats.limitTo(network.destinations.values());
     this.#store = store;
     this.#self = new SelfWatch(clock);
     const saved = store?.load();
@@ -124,6 +130,7 @@ export class HealthKeeper implements Dispatcher {
     const known = this.#book;
     const isSame = (trunk: TrunkId): boolean => isSameLine(trunks.get(trunk), network.trunks.get(trunk));
     this.#network = network;
+    this.#seats.limitTo(network.destinations.values());
     this.#book = new HealthBook(network, this.#clock.now(), defaultHealthSettings, {
       trunk: (trunk, service) => (isSame(trunk) ? known.trunk(trunk, service) : undefined),
       carrier: (carrier, service) => known.carrier(carrier, service),
@@ -171,6 +178,11 @@ export class HealthKeeper implements Dispatcher {
     }));
   }
 
+  /** How many calls are at each answering point and address of which it is known how many it can take. */
+  seats(): readonly SeatCount[] {
+    return this.#seats.counts();
+  }
+
   service(id: Service['id']): Service | undefined {
     return this.#network.services.get(id);
   }
@@ -181,7 +193,9 @@ export class HealthKeeper implements Dispatcher {
     const canaryAllowed = (trunk: TrunkId): boolean => this.#book.admitsCanary(trunk, service.id, now);
     this.#turn += 1;
     const shareAllowed = (trunk: TrunkId): boolean => this.#book.takesShare(trunk, service.id);
-    const attempts = plan(this.#plans, service.id, { turn: this.#turn, canaryAllowed, shareAllowed, hasRoom });
+    const hasSeat = (route: Route): boolean => this.hasSeat(route);
+    const turn = this.#turn;
+    const attempts = plan(this.#plans, service.id, { turn, canaryAllowed, shareAllowed, hasRoom, hasSeat });
     return this.#server.reportsTrying ? attempts : attempts.map((attempt) => this.#withoutTrying(attempt));
   }
 
@@ -194,6 +208,7 @@ export class HealthKeeper implements Dispatcher {
           without,
           hasRoom: (trunk) =>
             this.room(trunk, { id: service, class: this.service(service)?.class ?? 'emergency' }) === 'free',
+          hasSeat: (route) => this.hasSeat(route),
           canaryAllowed: (trunk) => this.#book.admitsCanary(trunk, service, now),
           deadlines: (route, trunk) => this.#deadlines.learned.inForce(route, trunk),
         })
@@ -246,8 +261,12 @@ export class HealthKeeper implements Dispatcher {
     return this.#hedges.allows(id, this.#clock.now());
   }
 
-  takeChannel({ id }: Trunk): Channel {
-    return this.#channels.take(id);
+  hasSeat(route: Route, call?: CallId): boolean {
+    return this.#seats.hasRoom(route, call);
+  }
+
+  takeChannel({ trunk, route }: PlannedAttempt, call: CallId): Channel {
+    return this.#channels.take(trunk.id, this.#seats.take(route, call));
   }
 
   standing({ trunk }: PlannedAttempt, service: Service): AttemptStarted['standing'] {
@@ -359,9 +378,13 @@ export class HealthKeeper implements Dispatcher {
   /** A trunk that was full has a channel again. */
   #freed(id: TrunkId): void {
     if (this.#channels.used(id) + 1 >= (this.#network.trunks.get(id)?.channels ?? 0)) {
-      for (const service of this.#network.services.keys()) {
-        this.#tellBetter(service);
-      }
+      this.#tellAllBetter();
+    }
+  }
+
+  #tellAllBetter(): void {
+    for (const service of this.#network.services.keys()) {
+      this.#tellBetter(service);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { TrunkId } from '../domain/ids.js';
 import { between, type Instant, type Milliseconds } from '../domain/time.js';
 import type { Clock, Timer } from '../ports/clock.js';
+import type { Seat } from './seats.js';
 
 /** The legs on one trunk that are not over, and when the far end last let go of one. */
 interface TrunkLegs {
@@ -8,16 +9,18 @@ interface TrunkLegs {
   releasedAt: Instant | undefined;
 }
 
-/** One channel of a trunk, held by one leg until it is freed. */
+/** One channel of a trunk, and a place at the answering point behind it, held by one leg until it is freed. */
 export class Channel {
   readonly #clock: Clock;
   readonly #legs: TrunkLegs;
   readonly #freed: () => void;
+  readonly #seat: Seat | undefined;
   #seized = false;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, legs: TrunkLegs, freed: () => void) {
+  constructor(clock: Clock, legs: TrunkLegs, freed: () => void, seat?: Seat) {
     this.#clock = clock;
+    this.#seat = seat;
     this.#freed = freed;
     this.#legs = legs;
     legs.open.add(this);
@@ -31,14 +34,21 @@ export class Channel {
   /** The leg is over. Later calls do nothing. */
   free(): void {
     this.#timer?.cancel();
+    this.#seat?.free();
     if (this.#legs.open.delete(this) && this.#seized) {
       this.#legs.releasedAt = this.#clock.now();
       this.#freed();
     }
   }
 
-  /** The leg is ending: whatever is reported of it, or not, the channel is free after this time. */
+  /**
+   * The leg is ending: whatever is reported of it, or not, the channel is free after this time. What never rang has no place
+   * at an answering point any more.
+   */
   freeWithin(time: Milliseconds): void {
+    if (!this.#seized) {
+      this.#seat?.free();
+    }
     if (this.#legs.open.has(this)) {
       this.#timer ??= this.#clock.setTimer(time, () => {
         this.free();
@@ -60,12 +70,13 @@ export class Channels {
   }
 
   /** A leg starts on the trunk. */
-  take(trunk: TrunkId): Channel {
+  take(trunk: TrunkId, seat?: Seat): Channel {
     const legs = this.#trunks.get(trunk) ?? { open: new Set(), releasedAt: undefined };
     this.#trunks.set(trunk, legs);
-    return new Channel(this.#clock, legs, () => {
+    const freed = (): void => {
       this.#freed(trunk);
-    });
+    };
+    return new Channel(this.#clock, legs, freed, seat);
   }
 
   used(trunk: TrunkId): number {

@@ -2,7 +2,7 @@ import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
 import type { AttemptStarted } from '../domain/journal-record.js';
 import { id, type AttemptId, type CallId, type ServiceId, type TrunkId } from '../domain/ids.js';
-import type { Ingress, Service, Trunk } from '../domain/network.js';
+import type { Ingress, Route, Service, Trunk } from '../domain/network.js';
 import type { Milliseconds } from '../domain/time.js';
 import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
@@ -37,10 +37,12 @@ export interface Dispatcher {
   /** Whether calls of an ingress can be served: every service has a route, and, where the ingress wilts, a trunk is alive. */
   canServe(ingress: Ingress): boolean;
   room(trunk: Trunk, service: Service): Room;
+  /** Whether the answering point of a route can take the call; its own legs do not count. */
+  hasSeat(route: Route, call: CallId): boolean;
   /** Whether the trunk may take another attempt beside one that is open. */
   mayHedge(trunk: Trunk): boolean;
-  /** A leg starts on the trunk. */
-  takeChannel(trunk: Trunk): Channel;
+  /** A leg of the call starts on a route. */
+  takeChannel(planned: PlannedAttempt, call: CallId): Channel;
   /** What is thought of the trunk of an attempt, and of its carrier. */
   standing(planned: PlannedAttempt, service: Service): AttemptStarted['standing'];
   attemptStarted(attempt: Attempt, service: Service): void;
@@ -231,6 +233,7 @@ export class Desk {
       nextAttemptId: () => id<AttemptId>(`${this.#prefix}-${++this.#attempts}`),
       sinceRelease: (trunk) => dispatcher.sinceRelease(trunk),
       room: (trunk, service) => dispatcher.room(trunk, service),
+      hasSeat: (route, call) => dispatcher.hasSeat(route, call),
       mayHedge: (trunk) => dispatcher.mayHedge(trunk),
       plan: (service) => dispatcher.plan(service),
       held: (session) => {
@@ -239,7 +242,7 @@ export class Desk {
       rangInVain: () => {
         this.#phantomRings += 1;
       },
-      takeChannel: (trunk) => dispatcher.takeChannel(trunk),
+      takeChannel: (planned, call) => dispatcher.takeChannel(planned, call),
       evidence: (attempt, service, outcome) => {
         aside(log, 'the book of health', () => {
           dispatcher.evidence(attempt, service, outcome);

@@ -1,6 +1,6 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptId } from '../domain/ids.js';
-import type { Trunk } from '../domain/network.js';
+import type { Route, Trunk } from '../domain/network.js';
 import type { Instant } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { judge } from '../failure/verdict.js';
@@ -12,6 +12,8 @@ export interface Surroundings {
   /** A fresh id for each attempt that starts. */
   readonly attemptId: () => AttemptId;
   readonly room: (trunk: Trunk) => Room;
+  /** Whether the answering point can take the call, by our own count. What the call has there already is no reason why not. */
+  readonly hasSeat: (route: Route) => boolean;
   /** Whether the trunk may take another attempt beside one that is open. */
   readonly mayHedge: (trunk: Trunk) => boolean;
   /** What to try from now on, best first. */

@@ -1,8 +1,8 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import { after, ms } from '../domain/time.js';
-import type { Attempt, CallState } from './call.js';
+import type { Attempt, CallState, Room } from './call.js';
 import { isHedge, isLate, isOpen, isOverdue, type Draft } from './draft.js';
-import { isDue, reachBeyond } from './takeover.js';
+import { isDue, placeOf, reachBeyond } from './takeover.js';
 
 /** How long late attempts may still be answered when nothing is left to start. */
 export const LAST_CHANCE = ms(4_000);
@@ -61,19 +61,44 @@ function width({ attempts, remaining, noPath, class: serviceClass }: CallState):
 }
 
 /**
- * The first that has a channel free. A full trunk comes last, and is tried all the same: our count may be wrong. A channel
- * that is kept for emergency calls is not for others. Beside an open attempt only what the hedge budget of a trunk allows;
- * an emergency call is exempt while a channel is free (DESIGN 4.3).
+ * The first that has a channel free, to an answering point that has a place free. Where every answering point within reach
+ * is full, the next that has a place takes over. What is full comes last, and is tried all the same: our count may be wrong.
+ * A channel that is kept for emergency calls is not for others.
  */
-function nextToTry({ call, around }: Draft): PlannedAttempt | undefined {
+function nextToTry(draft: Draft): PlannedAttempt | undefined {
+  const { around } = draft;
+  const allowed = allowedNow(draft);
+  const seated = allowed.filter(({ route }) => around.hasSeat(route));
+  const first = (list: readonly PlannedAttempt[], room: Room): PlannedAttempt | undefined =>
+    list.find(({ trunk }) => around.room(trunk) === room);
+  if (allowed.length > 0 && seated.length === 0 && reachSeat(draft)) {
+    return nextToTry(draft);
+  }
+  return first(seated, 'free') ?? first(seated, 'full') ?? first(allowed, 'free') ?? first(allowed, 'full');
+}
+
+/** Lets the next destination that has a place for the call be tried. @returns whether there is one. */
+function reachSeat(draft: Draft): boolean {
+  const { call, around } = draft;
+  const hasPlace = ({ route, trunk }: PlannedAttempt): boolean =>
+    around.hasSeat(route) && around.room(trunk) === 'free';
+  const reach = call.reach ?? 0;
+  const beyond = call.remaining.filter((planned) => placeOf(planned) > reach && hasPlace(planned)).map(placeOf);
+  if (beyond.length > 0) {
+    draft.set({ reach: Math.min(...beyond) });
+  }
+  return beyond.length > 0;
+}
+
+/**
+ * Beside an open attempt only what the hedge budget of a trunk allows; an emergency call is exempt while a channel is free
+ * (DESIGN 4.3).
+ */
+function allowedNow({ call, around }: Draft): readonly PlannedAttempt[] {
   const { remaining } = call;
   const isExempt = (trunk: PlannedAttempt['trunk']): boolean =>
     !isHedge(call) || around.mayHedge(trunk) || (call.class === 'emergency' && around.room(trunk) === 'free');
-  const allowed = remaining.filter((planned) => isDue(call, planned) && isExempt(planned.trunk));
-  return (
-    allowed.find(({ trunk }) => around.room(trunk) === 'free') ??
-    allowed.find(({ trunk }) => around.room(trunk) === 'full')
-  );
+  return remaining.filter((planned) => isDue(call, planned) && isExempt(planned.trunk));
 }
 
 /** Nothing runs in time and nothing may start: late attempts get a last chance; without any the call has no path. */

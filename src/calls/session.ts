@@ -2,7 +2,7 @@ import { messageOf } from '../domain/errors.js';
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptOutcome } from '../domain/health.js';
 import type { AttemptId, CallId, IngressId, TrunkId } from '../domain/ids.js';
-import type { Service, Trunk } from '../domain/network.js';
+import type { Route, Service, Trunk } from '../domain/network.js';
 import { ms, type Milliseconds } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { finalForCaller, type FailedAttempt } from '../failure/final.js';
@@ -66,6 +66,8 @@ export interface SessionPorts {
   /** How long ago a call on the trunk ended, as far as it is known. */
   readonly sinceRelease: (trunk: TrunkId) => Milliseconds | undefined;
   readonly room: (trunk: Trunk, service: Service) => Room;
+  /** Whether the answering point can take the call, by our own count. */
+  readonly hasSeat: (route: Route, call: CallId) => boolean;
   readonly mayHedge: (trunk: Trunk) => boolean;
   /** What to try from now on, best first. */
   readonly plan: (service: Service) => readonly PlannedAttempt[];
@@ -73,8 +75,8 @@ export interface SessionPorts {
   readonly held: (session: CallSession) => void;
   /** A leg rang at an answering point, and was cancelled because another answered. */
   readonly rangInVain: (attempt: Attempt) => void;
-  /** A leg starts on the trunk: it holds the channel until it frees it. */
-  readonly takeChannel: (trunk: Trunk) => Channel;
+  /** A leg of the call starts on a route: it holds the channel until it frees it. */
+  readonly takeChannel: (planned: PlannedAttempt, call: CallId) => Channel;
   /** What an attempt said about its trunk. */
   readonly evidence: (attempt: Attempt, service: Service, outcome: AttemptOutcome) => void;
   /** An attempt leaves now, with this INVITE. */
@@ -186,6 +188,7 @@ export class CallSession {
     const { call, commands } = transition(before, event, now, {
       attemptId: this.#ports.nextAttemptId,
       room: (trunk) => this.#ports.room(trunk, this.subject.service),
+      hasSeat: (route) => this.#ports.hasSeat(route, this.subject.callId),
       mayHedge: this.#ports.mayHedge,
       plan: () => this.#ports.plan(this.subject.service),
     });
@@ -241,7 +244,7 @@ export class CallSession {
     const request = said === undefined ? this.subject.incoming.request : withSdp(this.subject.incoming.request, said);
     const invite = inviteFor({ request, class: service.class, callId, site: this.#ports.site }, attempt);
     this.#ports.attemptStarted(attempt, this, invite);
-    const channel = this.#ports.takeChannel(attempt.planned.trunk);
+    const channel = this.#ports.takeChannel(attempt.planned, callId);
     const leg = this.#ports.server.invite(invite, this.#calleeEvents(attempt, channel), this.subject.incoming);
     const sent: SentMessage = { transport: invite.nextHop.transport, bytes: bytesOf(invite) };
     this.#legs.set(attempt.id, { leg, channel, sent, offered: hasSdp(invite) });

@@ -24,7 +24,9 @@ const address = mapping({
   number: numberToDial.optional().describe('The number to dial. Dashes, dots and spaces do not count.'),
   address: userAddress.optional().describe('Or a SIP address of its own: `112@192.0.2.50`.'),
   weight: integer(1, 100).default(1).describe('Its share of the calls, against the other addresses.'),
-  channels: integer(1, MOST_CHANNELS).optional().describe('Calls that it can take at once.'),
+  channels: integer(1, MOST_CHANNELS)
+    .optional()
+    .describe('Calls that it can take at once. While it has so many, calls go to the next address.'),
   hostedBy: name
     .optional()
     .describe('The carrier that hosts the number. It is lost with that network, whoever dials it.'),
@@ -36,7 +38,11 @@ const destination = mapping({
   addresses: table(address, 'addresses')
     .default({})
     .describe('Where it answers. Not needed where its routes say themselves what to dial.'),
-  channels: integer(1, MOST_CHANNELS).optional().describe('Calls that it can answer at once, over all addresses.'),
+  channels: integer(1, MOST_CHANNELS)
+    .optional()
+    .describe(
+      'Calls that it can answer at once, over all addresses. While it has so many, calls go to the next of `takeOver`; where all are full, it is tried all the same.',
+    ),
   ringsFor: duration(ms(1_000), ms(300_000))
     .default(RINGS_FOR)
     .describe('How long it may ring before the next of `takeOver` is tried as well. 20 to 30 s is customary.'),

@@ -1,7 +1,7 @@
 import type { AttemptRole, PlannedAttempt } from '../domain/attempt.js';
 import type { CarrierState, HealthView, TrunkState } from '../domain/health.js';
 import type { CarrierId, RouteId, ServiceId, TrunkId } from '../domain/ids.js';
-import type { Network, Trunk } from '../domain/network.js';
+import type { Network, Route, Trunk } from '../domain/network.js';
 import { areIndependent, candidatesFor, sharedGroups, type Candidate, type Way } from './candidates.js';
 import { buildPlans, isPanic, plan, type DeadlinesOf } from './planner.js';
 
@@ -38,6 +38,7 @@ export interface ExplainOptions {
   /** Carriers, trunks and risk groups that are taken for gone. */
   readonly without?: readonly string[];
   readonly hasRoom?: (trunk: Trunk) => boolean;
+  readonly hasSeat?: (route: Route) => boolean;
   readonly canaryAllowed?: (trunk: TrunkId) => boolean;
   readonly deadlines?: DeadlinesOf;
 }
@@ -49,12 +50,13 @@ export function explainPlan(
   service: ServiceId,
   options: ExplainOptions = {},
 ): PlanExplanation {
-  const { turn = 0, without = [], hasRoom, canaryAllowed, deadlines } = options;
+  const { turn = 0, without = [], hasRoom, hasSeat, canaryAllowed, deadlines } = options;
   const view = without.length === 0 ? health : viewWithout(network, health, new Set(without));
   const plans = buildPlans(network, view, deadlines);
   const attempts = plan(plans, service, {
     turn,
     ...(hasRoom === undefined ? {} : { hasRoom }),
+    ...(hasSeat === undefined ? {} : { hasSeat }),
     ...(canaryAllowed === undefined ? {} : { canaryAllowed }),
   });
   const candidates = candidatesFor(network, view, service);
@@ -67,7 +69,7 @@ export function explainPlan(
     return {
       ...{ place, route: route.id, trunk: trunk.id, carrier: trunk.carrier, number: route.number, tier: route.tier },
       ...{ role, state, carrierState: view.carrier(trunk.carrier, service), lateAfter: lateness(attempts[index]) },
-      why: reasons({ candidate, place, role, first, hasRoom, without: new Set(without) }),
+      why: reasons({ candidate, place, role, first, hasRoom, hasSeat, without: new Set(without) }),
     };
   });
   return { service, isPanic: isPanic(plans, service), routes: explained.toSorted(byPlace) };
@@ -97,10 +99,11 @@ interface Standing {
   readonly role: AttemptRole | undefined;
   readonly first: Way | undefined;
   readonly hasRoom: ((trunk: Trunk) => boolean) | undefined;
+  readonly hasSeat: ((route: Route) => boolean) | undefined;
   readonly without: ReadonlySet<string>;
 }
 
-function reasons({ candidate, place, role, first, hasRoom, without }: Standing): readonly string[] {
+function reasons({ candidate, place, role, first, hasRoom, hasSeat, without }: Standing): readonly string[] {
   const { trunk, route, state, isCut } = candidate;
   if (place === undefined && isWithout(trunk, without)) {
     return ['taken for gone, as asked', `tier ${route.tier}`];
@@ -112,6 +115,7 @@ function reasons({ candidate, place, role, first, hasRoom, without }: Standing):
     ...(isCut ? ['its carrier, or a carrier whose core it needs, is absent'] : []),
     STATES[state],
     ...(hasRoom === undefined || hasRoom(trunk) ? [] : ['every channel is in use']),
+    ...(hasSeat === undefined || hasSeat(route) ? [] : ['the answering point has no place free, by our count']),
     ...(place === 2 && first !== undefined ? [partnerOf(first, candidate)] : []),
     `tier ${route.tier}`,
   ];

@@ -39,6 +39,8 @@ export interface PlanOptions {
   readonly shareAllowed?: (trunk: TrunkId) => boolean;
   /** Whether a channel is free. Trunks without one go last, in their order: our count may be wrong. Never a canary. */
   readonly hasRoom?: (trunk: Trunk) => boolean;
+  /** Whether the answering point that a route leads to can take a call. While another turn begins with one that can, it is that. */
+  readonly hasSeat?: (route: Route) => boolean;
 }
 
 /** Above this number of turns the sharing is even enough. */
@@ -75,7 +77,7 @@ export function plan(plans: Plans, service: ServiceId, options: PlanOptions): re
   if (ready === undefined) {
     return [];
   }
-  const list = atTurn(canaryLists(ready, options) ?? shareLists(ready, options) ?? ready.lists, options.turn);
+  const list = seatedTurn(canaryLists(ready, options) ?? shareLists(ready, options) ?? ready.lists, options);
   return options.hasRoom === undefined ? list : roomFirst(list, options.hasRoom);
 }
 
@@ -86,6 +88,16 @@ export function isPanic(plans: Plans, service: ServiceId): boolean {
 
 function atTurn(lists: readonly AttemptList[], turn: number): AttemptList {
   return lists[Math.abs(Math.trunc(turn)) % lists.length] ?? [];
+}
+
+/** The list of the turn, or of the first turn after it that begins at an answering point with a place free. */
+function seatedTurn(lists: readonly AttemptList[], { turn, hasSeat }: PlanOptions): AttemptList {
+  const first = atTurn(lists, turn);
+  if (hasSeat === undefined || first[0] === undefined || hasSeat(first[0].route)) {
+    return first;
+  }
+  const later = lists.map((_, step) => atTurn(lists, turn + step));
+  return later.find(([head]) => head !== undefined && hasSeat(head.route)) ?? first;
 }
 
 function canaryLists({ canaries }: ServicePlans, options: PlanOptions): readonly AttemptList[] | undefined {

@@ -132,6 +132,7 @@ export class SimulatedGateway {
     const step = transition(call.state, event, this.#timeline.now, {
       attemptId: () => this.#nextAttempt(),
       room: () => 'free',
+      hasSeat: () => true,
       mayHedge: (trunk) => this.#hedges.allows(trunk.id, this.#timeline.now),
       plan: () => this.#plan(call.service),
     });

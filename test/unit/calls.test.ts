@@ -84,6 +84,7 @@ class Bench {
     const step = transition(this.call, event, instant(now), {
       attemptId: () => id<AttemptId>(`a${++this.#ids}`),
       room: ({ id: trunk }) => (this.full.has(trunk) ? 'full' : 'free'),
+      hasSeat: () => true,
       mayHedge: () => this.mayHedge,
       plan: () => this.plan,
     });

@@ -63,6 +63,7 @@ function feed(world: World, event: CallEvent): World {
   const { call, commands } = transition(world.call, event, NOW, {
     attemptId: () => id<AttemptId>(next ?? 'none'),
     room: () => 'free',
+    hasSeat: () => true,
     mayHedge: () => true,
     // Two attempts are enough here: a call that is held waits for ever.
     plan: () => [],
