@@ -21,7 +21,7 @@ import {
   type TransactionCounts,
 } from '../transaction/layer.js';
 import type { Peer, Transport, TransportStats } from '../transport/transport.js';
-import { DialogTable, type AgentCore, type DialogMember } from './core.js';
+import { DialogTable, type AgentCore } from './core.js';
 import { AgentDialog } from './dialog.js';
 import { dialogAsClient } from './dialog-state.js';
 import { RANDOM_FIRST, type FirstNumbers } from './numbering.js';
@@ -114,8 +114,6 @@ export class Agent implements AgentCore {
   readonly first: FirstNumbers;
   readonly #events: AgentEvents;
   readonly #product: readonly Header[];
-  readonly #invites = new WeakMap<InviteServerHandle, InviteServer>();
-  readonly #awaitingAck = new WeakMap<InviteServerHandle, DialogMember>();
   readonly #ways: Ways;
   readonly #locator: Locator;
   readonly #earlyBirds: EarlyBirds;
@@ -225,7 +223,6 @@ export class Agent implements AgentCore {
       return false;
     }
     const call = new InviteServer(this, handle, adopted);
-    this.#invites.set(handle, call);
     use(call);
     this.#earlyBirds.again();
     return true;
@@ -263,10 +260,6 @@ export class Agent implements AgentCore {
     return responseTo(request, { status, reason: phrase(status), headers: [...headers, ...product], body, toTag });
   }
 
-  awaitAck(handle: InviteServerHandle, dialog: DialogMember): void {
-    this.#awaitingAck.set(handle, dialog);
-  }
-
   #layerUser(): LayerUser {
     return {
       invite: (handle) => {
@@ -289,7 +282,7 @@ export class Agent implements AgentCore {
           },
         ),
       notAcknowledged: (handle) => {
-        this.#awaitingAck.get(handle)?.notAcknowledged(handle);
+        handle.waiter?.notAcknowledged(handle);
       },
       strayAnswer: (response) => {
         this.#receivedStray(response);
@@ -304,7 +297,6 @@ export class Agent implements AgentCore {
       return dialog === undefined ? this.#refuse(handle, 481) : dialog.receivedInvite(handle);
     }
     const call = new InviteServer(this, handle);
-    this.#invites.set(handle, call);
     this.#events.invite(call);
   }
 
@@ -333,9 +325,8 @@ export class Agent implements AgentCore {
   }
 
   #receivedCancel(handle: ServerHandle, invite: InviteServerHandle): void {
-    const call = this.#invites.get(invite);
-    if (call !== undefined) {
-      return call.cancelled(handle);
+    if (invite.owner !== undefined) {
+      return invite.owner.cancelled(handle);
     }
     this.#refuse(handle, 200);
     this.dialogs.find(invite.incoming)?.receivedCancel(invite);

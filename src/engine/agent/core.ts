@@ -2,18 +2,17 @@ import type { Header, SipResponse } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
-import type { InviteServerHandle, ServerHandle, TransactionLayer } from '../transaction/layer.js';
+import type { AckWaiter, InviteServerHandle, ServerHandle, TransactionLayer } from '../transaction/layer.js';
 import type { Peer, Transport } from '../transport/transport.js';
 import { dialogKey, type DialogState } from './dialog-state.js';
 import type { FirstNumbers } from './numbering.js';
 
 /** What the network brings into a dialog. */
-export interface DialogMember {
+export interface DialogMember extends AckWaiter {
   readonly state: DialogState;
   receivedInvite(handle: InviteServerHandle): void;
   receivedRequest(handle: ServerHandle): void;
   receivedAck(ack: IncomingRequest): void;
-  notAcknowledged(handle: InviteServerHandle): void;
   /** A CANCEL of a re-INVITE; it has been answered. */
   receivedCancel(invite: InviteServerHandle): void;
   /** A 2xx to our INVITE, repeated ones too. @returns whether it is the first to its INVITE. */
@@ -78,6 +77,4 @@ export interface AgentCore {
   transportTo(peer: Peer): Transport | undefined;
   /** Our Contact value on a transport. @param isSecure where a `sips:` URI asks for the same. */
   contactOf(transport: Transport, isSecure?: boolean): string;
-  /** The dialog whose 2xx this transaction sent; it hears when no ACK comes. */
-  awaitAck(handle: InviteServerHandle, dialog: DialogMember): void;
 }

@@ -132,7 +132,7 @@ export class AgentDialog implements DialogMember {
   awaitAck(handle: InviteServerHandle, first: boolean): void {
     this.#confirmed = true;
     this.#unacknowledged = { handle, sequence: handle.incoming.cseq.number, first };
-    this.#core.awaitAck(handle, this);
+    handle.waiter = this;
   }
 
   /** A 2xx to our INVITE came. @returns whether it is its first, and not the same again because our ACK was lost. */

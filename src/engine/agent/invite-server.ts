@@ -32,7 +32,6 @@ const NOBODY: InviteServerEvents = { cancelled: () => undefined };
 
 /** An INVITE outside any dialog, to be answered (RFC 3261 13.3). 100 Trying has been sent. */
 export class InviteServer {
-  readonly incoming: IncomingRequest;
   readonly #core: AgentCore;
   readonly #handle: InviteServerHandle;
   readonly #reliable: ReliableProvisionals;
@@ -48,9 +47,9 @@ export class InviteServer {
 
   /** @param adopted of one that another process of ours received. */
   constructor(core: AgentCore, handle: InviteServerHandle, { tag, rseq }: Adopted = {}) {
-    this.incoming = handle.incoming;
     this.#core = core;
     this.#handle = handle;
+    handle.owner = this;
     this.#localTag = tag ?? newTag();
     const user = {
       print: (status: number, headers: readonly Header[], body: string) =>
@@ -65,6 +64,11 @@ export class InviteServer {
     if (tag !== undefined) {
       this.#early();
     }
+  }
+
+  /** The INVITE; without its message after the final response. */
+  get incoming(): IncomingRequest {
+    return this.#handle.incoming;
   }
 
   /** The tag of our side. */
@@ -147,6 +151,7 @@ export class InviteServer {
     dialog.listen(events);
     dialog.awaitAck(this.#handle, true);
     this.#finished();
+    this.#events = NOBODY;
     return { dialog, text };
   }
 
@@ -169,13 +174,14 @@ export class InviteServer {
 
   /** The CANCEL of this INVITE came (RFC 3261 9.2). After our 200 the call is over as soon as the caller's ACK is there. */
   cancelled(handle: ServerHandle): void {
-    handle.respond(this.#core.response(handle.incoming, 200, this.#localTag, [], ''));
+    const { incoming } = handle;
+    handle.respond(this.#core.response(incoming, 200, this.#localTag, [], ''));
     if (this.answered) {
       this.#dialog?.endedBy('cancelled by the peer');
       return;
     }
     this.reject(487);
-    this.#events.cancelled(handle.incoming);
+    this.#events.cancelled(incoming);
   }
 
   #expire(): void {
@@ -186,7 +192,9 @@ export class InviteServer {
 
   #finished(): void {
     this.#patience?.cancel();
+    this.#patience = undefined;
     this.#tryingTimer?.cancel();
+    this.#tryingTimer = undefined;
     this.#reliable.stop();
   }
 

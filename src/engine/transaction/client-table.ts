@@ -1,54 +1,44 @@
 import { peerKey, type Peer } from '../transport/transport.js';
-import type { IncomingResponse } from './incoming.js';
-import type { InviteClientTransaction } from './invite-client.js';
-import type { NonInviteClientTransaction } from './non-invite-client.js';
-
-/** A client transaction, and who waits for it. */
-export interface ClientEntry {
-  readonly machine: InviteClientTransaction | NonInviteClientTransaction;
-  readonly peer: Peer;
-  readonly isProbe: boolean;
-  /** Whether any response has come. */
-  heard: boolean;
-  received(response: IncomingResponse): void;
-  refused(): void;
-}
+import type { Sent } from './sent.js';
 
 /** The client transactions, by branch and method (RFC 3261 17.1.3), and by peer. */
 export class ClientTable {
-  readonly #entries = new Map<string, ClientEntry>();
-  readonly #byPeer = new Map<string, Set<ClientEntry>>();
+  readonly #entries = new Map<string, Sent>();
+  readonly #byPeer = new Map<string, Set<Sent>>();
 
-  add(key: string, entry: ClientEntry): void {
-    this.#entries.set(key, entry);
-    const ofPeer = this.#byPeer.get(peerKey(entry.peer)) ?? new Set();
-    ofPeer.add(entry);
-    this.#byPeer.set(peerKey(entry.peer), ofPeer);
+  add(sent: Sent): void {
+    this.#entries.set(sent.key, sent);
+    const key = peerKey(sent.peer);
+    const ofPeer = this.#byPeer.get(key);
+    if (ofPeer === undefined) {
+      this.#byPeer.set(key, new Set([sent]));
+    } else {
+      ofPeer.add(sent);
+    }
   }
 
-  get(key: string): ClientEntry | undefined {
+  get(key: string): Sent | undefined {
     return this.#entries.get(key);
   }
 
   /** What was sent to this peer, as it stands now. */
-  ofPeer(peer: Peer): readonly ClientEntry[] {
+  ofPeer(peer: Peer): readonly Sent[] {
     return [...(this.#byPeer.get(peerKey(peer)) ?? [])];
   }
 
-  values(): readonly ClientEntry[] {
+  values(): readonly Sent[] {
     return [...this.#entries.values()];
   }
 
-  remove(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) {
+  remove(sent: Sent): void {
+    if (!this.#entries.delete(sent.key)) {
       return;
     }
-    this.#entries.delete(key);
-    const ofPeer = this.#byPeer.get(peerKey(entry.peer));
-    ofPeer?.delete(entry);
+    const key = peerKey(sent.peer);
+    const ofPeer = this.#byPeer.get(key);
+    ofPeer?.delete(sent);
     if (ofPeer?.size === 0) {
-      this.#byPeer.delete(peerKey(entry.peer));
+      this.#byPeer.delete(key);
     }
   }
 }

@@ -33,7 +33,8 @@ export interface FailOverOptions<Handle extends ClientHandle> {
  * rings there is cancelled.
  */
 export class FailOver<Handle extends ClientHandle> {
-  readonly #ways: readonly [Way, ...Way[]];
+  /** None once one of them is settled on. */
+  #ways: readonly Way[];
   readonly #options: FailOverOptions<Handle>;
   readonly #user: ClientUser;
   #at = 0;
@@ -57,7 +58,9 @@ export class FailOver<Handle extends ClientHandle> {
   /** Stays with the way under way. */
   settle(): void {
     this.#settled = true;
+    this.#ways = [];
     this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   get #next(): Way | undefined {
@@ -65,19 +68,23 @@ export class FailOver<Handle extends ClientHandle> {
   }
 
   #try(way: Way): Handle {
-    const at = this.#at;
-    const handle = this.#options.send(way, {
-      response: (response) => {
-        this.#heard(at, response);
-      },
-      failed: (cause) => {
-        this.#failed(at, way, cause);
-      },
-    });
+    const handle = this.#options.send(way, this.#listener(way.peer));
     if (this.#next !== undefined) {
       this.#watch(way, handle);
     }
     return handle;
+  }
+
+  #listener(peer: Peer): ClientUser {
+    const at = this.#at;
+    return {
+      response: (response) => {
+        this.#heard(at, response);
+      },
+      failed: (cause) => {
+        this.#failed(at, peer, cause);
+      },
+    };
   }
 
   #watch({ peer, transport, connectWithin }: Way, handle: Handle): void {
@@ -121,7 +128,7 @@ export class FailOver<Handle extends ClientHandle> {
     this.#user.response(response);
   }
 
-  #failed(at: number, { peer }: Way, cause: LocalCause): void {
+  #failed(at: number, peer: Peer, cause: LocalCause): void {
     if (at !== this.#at) {
       return;
     }

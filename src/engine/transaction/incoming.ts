@@ -3,6 +3,7 @@ import type { SipMessage, SipRequest, SipResponse } from '../../sip/message.js';
 import { tagOf } from '../../sip/name-addr.js';
 import { paramName, splitParams } from '../../sip/params.js';
 import { parseVia, type Via } from '../../sip/via.js';
+import { copyOf } from '../copy-of.js';
 import { defaultPort, type Peer, type Transport } from '../transport/transport.js';
 
 /** What every message needs to be matched, read once. */
@@ -79,6 +80,26 @@ export function readIncoming(
     ? { ...matched, message: { ...message, headers: noteSource(message.headers, source) } }
     : { ...matched, message };
 }
+
+/** A request without its message: what it is known by, and where its responses go. */
+export function withoutMessage(request: IncomingRequest): IncomingRequest {
+  const { via, callId, cseq: sequence, fromTag, toTag, source, transport, size, message } = request;
+  return {
+    via: { ...via, host: copyOf(via.host), params: via.params.has('rport') ? RPORT : NO_PARAMS },
+    branch: '',
+    callId: copyOf(callId),
+    cseq: sequence,
+    fromTag: fromTag && copyOf(fromTag),
+    toTag: toTag && copyOf(toTag),
+    source,
+    transport,
+    size,
+    message: { kind: 'request', method: message.method, uri: '', headers: [], body: '' },
+  };
+}
+
+const RPORT: Via['params'] = new Map([['rport', undefined]]);
+const NO_PARAMS: Via['params'] = new Map();
 
 /** The Via of who sent it; undefined where there is none that can be read. */
 export function topVia({ headers }: SipMessage): Via | undefined {

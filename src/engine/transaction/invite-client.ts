@@ -11,7 +11,7 @@ export interface InviteClientUser {
   /** Sends the ACK of a failure (RFC 3261 17.1.1.3). */
   acknowledge(toHeader: string): void;
   /** Sends the CANCEL, at most once (RFC 3261 9.1). */
-  cancel(): void;
+  sendCancel(): void;
   /** Nothing came within 64*T1. */
   timedOut(): void;
   terminated(): void;
@@ -153,7 +153,7 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
 
   #sendCancel(): void {
     this.#timeOutAfter64T1('cancel');
-    this.#user.cancel();
+    this.#user.sendCancel();
   }
 
   #timeOutAfter64T1(name: 'B' | 'cancel'): void {

@@ -1,13 +1,5 @@
 import { examine, isOfACall, mended, type Fault } from '../../sip/faults.js';
-import { header } from '../../sip/headers.js';
-import {
-  parseMessage,
-  printMessage,
-  type Header,
-  type SipMessage,
-  type SipRequest,
-  type SipResponse,
-} from '../../sip/message.js';
+import { parseMessage, printMessage, type SipMessage, type SipRequest } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
 import { defaultPort, type Peer, type Transport, type TransportEvents } from '../transport/transport.js';
@@ -20,14 +12,11 @@ import {
   type IncomingRequest,
   type IncomingResponse,
 } from './incoming.js';
-import { InviteClientTransaction, type InviteClientUser } from './invite-client.js';
-import { InviteServerTransaction, type InviteServerUser } from './invite-server.js';
-import { NonInviteClientTransaction, type NonInviteClientUser } from './non-invite-client.js';
-import { NonInviteServerTransaction, type NonInviteServerUser } from './non-invite-server.js';
-import { ClientTable, type ClientEntry } from './client-table.js';
-import { addVia, bareResponse, cancelOf, failureAck, newBranch, refusalOf, type Refusal } from './own-messages.js';
-
-import { ServerTable, type ServerEntry } from './server-table.js';
+import { ClientTable } from './client-table.js';
+import { addVia, bareResponse, cancelOf, newBranch, refusalOf, type Refusal } from './own-messages.js';
+import { ReceivedInvite, ReceivedOther, type Received, type ServerLayer } from './received.js';
+import { NOBODY, SentInvite, SentOther, type ClientLayer, type OnItsWay, type Sent } from './sent.js';
+import { ServerTable } from './server-table.js';
 import type {
   ClientHandle,
   ClientUser,
@@ -67,6 +56,8 @@ export class TransactionLayer implements TransportEvents {
   readonly #forgiving: boolean;
   readonly #clients = new ClientTable();
   readonly #servers = new ServerTable();
+  readonly #clientLayer: ClientLayer;
+  readonly #serverLayer: ServerLayer;
   /** Messages that could not be understood, or not be sent, by what was wrong. */
   readonly discarded = new Map<string, number>();
   /** Messages that break the grammar and could be understood all the same, by what was wrong. */
@@ -78,27 +69,28 @@ export class TransactionLayer implements TransportEvents {
     this.#clock = clock;
     this.#timers = timers;
     this.#user = user;
+    this.#clientLayer = this.#asClientLayer();
+    this.#serverLayer = this.#asServerLayer();
   }
 
   counts(): TransactionCounts {
     const clients = this.#clients.values();
     const servers = this.#servers.values();
-    const invites = (
-      entries: readonly { machine: object }[],
-      kind: abstract new (...args: never[]) => object,
-    ): number => entries.filter(({ machine }) => machine instanceof kind).length;
+    const inviteClients = clients.filter((sent) => sent instanceof SentInvite).length;
+    const inviteServers = servers.filter((received) => received instanceof ReceivedInvite).length;
     return {
-      inviteClients: invites(clients, InviteClientTransaction),
-      inviteServers: invites(servers, InviteServerTransaction),
-      otherClients: invites(clients, NonInviteClientTransaction),
-      otherServers: invites(servers, NonInviteServerTransaction),
+      inviteClients,
+      inviteServers,
+      otherClients: clients.length - inviteClients,
+      otherServers: servers.length - inviteServers,
       probes: [...clients, ...servers].filter(({ isProbe }) => isProbe).length,
     };
   }
 
   /** Ends every transaction without another message. */
   close(): void {
-    for (const { machine } of [...this.#clients.values(), ...this.#servers.values()]) {
+    const open: readonly (Sent | Received)[] = [...this.#clients.values(), ...this.#servers.values()];
+    for (const { machine } of open) {
       machine.terminate();
     }
   }
@@ -111,9 +103,10 @@ export class TransactionLayer implements TransportEvents {
   sendInvite(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser, t1?: number): InviteHandle {
     const branch = newBranch();
     const timers = t1 === undefined ? this.#timers : withT1(this.#timers, t1);
-    const opened = this.#openInvite(addVia(request, transport, branch), branch, peer, transport, user, timers);
-    this.#start(opened.machine, opened.handle.text, transport, user);
-    return opened.handle;
+    const way = { branch, peer, transport };
+    const sent = this.#openInvite(addVia(request, transport, branch), way, user, timers);
+    this.#start(sent);
+    return sent;
   }
 
   /**
@@ -137,62 +130,15 @@ export class TransactionLayer implements TransportEvents {
     if (!isOurs || branch === '' || this.#clients.get(`${branch} INVITE`) !== undefined) {
       return undefined;
     }
-    const { handle, machine } = this.#openInvite(request, branch, peer, transport, user, this.#timers);
-    machine.resume(heard);
-    return handle;
+    const sent = this.#openInvite(request, { branch, peer, transport }, user, this.#timers);
+    sent.machine.resume(heard);
+    return sent;
   }
 
-  #openInvite(
-    withVia: SipRequest,
-    branch: string,
-    peer: Peer,
-    transport: Transport,
-    user: ClientUser,
-    timers: TimerTable,
-  ): { readonly handle: InviteHandle; readonly machine: InviteClientTransaction } {
-    const text = printMessage(withVia);
-    let reasons: readonly Header[] = [];
-    const inviteUser: InviteClientUser = {
-      transmit: () => {
-        transport.send(text, peer);
-      },
-      acknowledge: (to) => {
-        this.#send(printMessage(failureAck(withVia, to)), peer, transport);
-      },
-      cancel: () => {
-        this.#startNonInvite(cancelOf(withVia, reasons), branch, peer, transport, NOBODY, false);
-      },
-      timedOut: () => {
-        this.#guard(() => {
-          user.failed('timeout');
-        });
-      },
-      terminated: () => {
-        this.#clients.remove(`${branch} INVITE`);
-      },
-    };
-    const machine = new InviteClientTransaction(this.#clock, timers, inviteUser, isReliable(transport));
-    this.#addClient(`${branch} INVITE`, machine, peer, user, false);
-    const handle: InviteHandle = {
-      request: withVia,
-      peer,
-      transport,
-      text,
-      giveUp: () => {
-        transport.retract?.(text, peer);
-        machine.cancel();
-      },
-      stopResending: () => {
-        transport.retract?.(text, peer);
-        machine.stopResending();
-      },
-      cancel: (extra) => {
-        reasons = extra;
-        transport.retract?.(text, peer);
-        machine.cancel();
-      },
-    };
-    return { handle, machine };
+  #openInvite(request: SipRequest, way: OnItsWay, user: ClientUser, timers: TimerTable): SentInvite {
+    const sent = new SentInvite(this.#clientLayer, timers, request, way, user);
+    this.#clients.add(sent);
+    return sent;
   }
 
   /**
@@ -224,7 +170,7 @@ export class TransactionLayer implements TransportEvents {
   /** Sends any other request but ACK; the Via is added here. */
   sendRequest(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser, isProbe: boolean): ClientHandle {
     const branch = newBranch();
-    return this.#startNonInvite(addVia(request, transport, branch), branch, peer, transport, user, isProbe);
+    return this.#startNonInvite(addVia(request, transport, branch), { branch, peer, transport }, user, isProbe);
   }
 
   /** Sends an ACK of a 2xx, which is no transaction; the Via is added here. */
@@ -262,6 +208,42 @@ export class TransactionLayer implements TransportEvents {
     }
   }
 
+  #asClientLayer(): ClientLayer {
+    return {
+      clock: this.#clock,
+      send: (text, to, transport) => {
+        this.#send(text, to, transport);
+      },
+      cancel: (invite, reasons) => {
+        this.#startNonInvite(cancelOf(invite.request, reasons), invite, NOBODY, false);
+      },
+      guard: (action) => {
+        this.#guard(action);
+      },
+      ended: (sent) => {
+        this.#clients.remove(sent);
+      },
+    };
+  }
+
+  #asServerLayer(): ServerLayer {
+    return {
+      clock: this.#clock,
+      timers: this.#timers,
+      reply: (text, request) => {
+        this.#reply(text, request);
+      },
+      notAcknowledged: (invite) => {
+        this.#guard(() => {
+          this.#user.notAcknowledged(invite);
+        });
+      },
+      ended: (received) => {
+        this.#servers.remove(received);
+      },
+    };
+  }
+
   /** Sends what nobody waits for an answer to. */
   #send(text: string, to: Peer, transport: Transport, otherwise?: Peer): void {
     if (isTooLarge(text, transport)) {
@@ -275,13 +257,13 @@ export class TransactionLayer implements TransportEvents {
     this.#send(text, responsePeer(request), request.transport, sentByPeer(request));
   }
 
-  #start(machine: ClientEntry['machine'], text: string, transport: Transport, user: ClientUser): void {
-    if (!isTooLarge(text, transport)) {
-      return machine.start();
+  #start(sent: Sent): void {
+    if (!isTooLarge(sent.text, sent.transport)) {
+      return sent.machine.start();
     }
-    machine.endUnsent(() => {
+    sent.machine.endUnsent(() => {
       this.#guard(() => {
-        user.failed('too large');
+        sent.unsent();
       });
     });
   }
@@ -339,10 +321,7 @@ export class TransactionLayer implements TransportEvents {
     if (isAnswer && (entry === undefined || entry.machine.state === 'completed')) {
       return this.#user.strayAnswer(response);
     }
-    if (entry !== undefined) {
-      entry.heard = true;
-      entry.received(response);
-    }
+    entry?.received(response);
   }
 
   #receivedRequest(request: IncomingRequest): void {
@@ -402,8 +381,8 @@ export class TransactionLayer implements TransportEvents {
    * such request: the upstream tries again.
    */
   #isMerged(request: IncomingRequest): boolean {
-    const first = this.#servers.firstOf(request);
-    return request.toTag === undefined && request.fromTag !== undefined && first?.machine.open === true;
+    const mayBe = request.toTag === undefined && request.fromTag !== undefined;
+    return mayBe && this.#servers.firstOf(request)?.machine.open === true;
   }
 
   #refuseMerged(key: string, request: IncomingRequest): void {
@@ -414,8 +393,8 @@ export class TransactionLayer implements TransportEvents {
     handle.respond(bareResponse(request, 482, 'Loop Detected'));
   }
 
-  #receivedAck(request: IncomingRequest, entry: ServerEntry | undefined): void {
-    if (entry?.machine instanceof InviteServerTransaction && entry.machine.state !== 'accepted') {
+  #receivedAck(request: IncomingRequest, entry: Received | undefined): void {
+    if (entry instanceof ReceivedInvite && entry.machine.state !== 'accepted') {
       return entry.machine.acknowledged();
     }
     this.#user.ack(request);
@@ -436,137 +415,42 @@ export class TransactionLayer implements TransportEvents {
     }
   }
 
-  #matchedCancel(handle: ServerHandle, invite: ServerEntry): void {
-    if (invite.machine instanceof InviteServerTransaction && invite.machine.dropped) {
+  #matchedCancel(handle: ServerHandle, invite: Received): void {
+    if (!(invite instanceof ReceivedInvite)) {
+      return;
+    }
+    if (invite.machine.dropped) {
       handle.drop();
     } else if (invite.isOwn) {
       handle.respond(bareResponse(handle.incoming, 200, 'OK'));
     } else {
       this.#handUp(handle, () => {
-        this.#user.cancel(handle, invite.handle as InviteServerHandle);
+        this.#user.cancel(handle, invite);
       });
     }
   }
 
-  #newInviteServer(key: string, incoming: IncomingRequest, isOwn: boolean): InviteServerHandle {
-    const machineUser: InviteServerUser = {
-      transmit: (text) => {
-        this.#reply(text, incoming);
-      },
-      notAcknowledged: () => {
-        this.#guard(() => {
-          this.#user.notAcknowledged(handle);
-        });
-      },
-      terminated: () => {
-        this.#servers.remove(key, incoming);
-      },
-    };
-    const { transport } = incoming;
-    const machine = new InviteServerTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
-    const handle: InviteServerHandle = {
-      incoming,
-      respond: (response) => sendResponse(machine, response),
-      get answered() {
-        return machine.answered;
-      },
-      acknowledged: () => {
-        machine.acceptedAcknowledged();
-      },
-      drop: () => {
-        machine.drop();
-      },
-    };
-    this.#servers.add(key, { handle, machine, isProbe: false, isOwn });
-    return handle;
+  #newInviteServer(key: string, incoming: IncomingRequest, isOwn: boolean): ReceivedInvite {
+    const received = new ReceivedInvite(this.#serverLayer, incoming, { key, isOwn });
+    this.#servers.add(received);
+    return received;
   }
 
-  #newServer(key: string, incoming: IncomingRequest, isOwn: boolean): ServerHandle {
-    const machineUser: NonInviteServerUser = {
-      transmit: (text) => {
-        this.#reply(text, incoming);
-      },
-      terminated: () => {
-        this.#servers.remove(key, incoming);
-      },
-    };
-    const { transport } = incoming;
-    const machine = new NonInviteServerTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
-    const handle: ServerHandle = {
-      incoming,
-      respond: (response) => sendResponse(machine, response),
-      drop: () => {
-        machine.drop();
-      },
-    };
-    const isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
-    this.#servers.add(key, { handle, machine, isProbe, isOwn });
-    return handle;
+  #newServer(key: string, incoming: IncomingRequest, isOwn: boolean): ReceivedOther {
+    const received = new ReceivedOther(this.#serverLayer, incoming, { key, isOwn });
+    this.#servers.add(received);
+    return received;
   }
 
-  #startNonInvite(
-    request: SipRequest,
-    branch: string,
-    peer: Peer,
-    transport: Transport,
-    user: ClientUser,
-    isProbe: boolean,
-  ): ClientHandle {
-    const key = `${branch} ${request.method}`;
-    const text = printMessage(request);
-    const machineUser: NonInviteClientUser = {
-      transmit: () => {
-        transport.send(text, peer);
-      },
-      timedOut: () => {
-        this.#guard(() => {
-          user.failed('timeout');
-        });
-      },
-      terminated: () => {
-        this.#clients.remove(key);
-      },
-    };
-    const machine = new NonInviteClientTransaction(this.#clock, this.#timers, machineUser, isReliable(transport));
-    this.#addClient(key, machine, peer, user, isProbe);
-    this.#start(machine, text, transport, user);
-    const giveUp = (): void => {
-      transport.retract?.(text, peer);
-      machine.terminate();
-    };
-    return { request, peer, transport, text, giveUp };
-  }
-
-  #addClient(key: string, machine: ClientEntry['machine'], peer: Peer, user: ClientUser, isProbe: boolean): void {
-    const entry: ClientEntry = {
-      machine,
-      peer,
-      isProbe,
-      heard: false,
-      received: (response) => {
-        const to = header(response.message.headers, 'To') ?? '';
-        if (machine.received(response.message.status, to)) {
-          user.response(response);
-        }
-      },
-      refused: () => {
-        if (machine.state !== 'terminated') {
-          machine.terminate();
-          user.failed('refused');
-        }
-      },
-    };
-    this.#clients.add(key, entry);
+  #startNonInvite(request: SipRequest, way: OnItsWay, user: ClientUser, isProbe: boolean): SentOther {
+    const sent = new SentOther(this.#clientLayer, this.#timers, request, way, user, isProbe);
+    this.#clients.add(sent);
+    this.#start(sent);
+    return sent;
   }
 }
 
 const COOKIE = 'z9hG4bK';
-const NOBODY: ClientUser = { response: () => undefined, failed: () => undefined };
-/** Whether the network below resends what is lost, so that transactions need not (RFC 3261 17). */
-function isReliable(transport: Transport): boolean {
-  return transport.protocol !== 'udp';
-}
-
 function withT1(timers: TimerTable, t1: number): TimerTable {
   return t1 > 0 ? { ...timers, t1: Math.max(t1, SHORTEST_T1) } : timers;
 }
@@ -580,14 +464,6 @@ function count(kinds: Map<string, number>, kind: string): void {
   if (before !== undefined || kinds.size < KINDS_AT_MOST) {
     kinds.set(kind, (before ?? 0) + 1);
   }
-}
-
-function sendResponse(
-  machine: InviteServerTransaction | NonInviteServerTransaction,
-  response: SipResponse,
-): string | undefined {
-  const text = printMessage(response);
-  return machine.respond(response.status, text) ? text : undefined;
 }
 
 /** RFC 3261 17.2.3; without the magic cookie, or with nothing behind it, the fields of RFC 2543 tell requests apart. */

@@ -1,3 +1,4 @@
+import { copyOf } from '../copy-of.js';
 import { randomHex } from '../random.js';
 import { cseq, header, headerValues, sameName, withoutHeader } from '../../sip/headers.js';
 import type { Header, SipRequest, SipResponse } from '../../sip/message.js';
@@ -97,6 +98,15 @@ export function cancelOf(invite: SipRequest, extra: readonly Header[]): SipReque
   const headers = [...sameHop(invite, 'CANCEL', header(invite.headers, 'To') ?? ''), ...extra];
   return { kind: 'request', method: 'CANCEL', uri: invite.uri, headers, body: '' };
 }
+
+/** What of an INVITE the ACK of a failure, or the answer of another fork, still needs. */
+export function skeleton({ method, uri, headers }: SipRequest): SipRequest {
+  const kept = headers.filter(({ name }) => KEPT.some((each) => sameName(each, name)));
+  const copied = kept.map(({ name, value }) => ({ name, value: copyOf(value) }));
+  return { kind: 'request', method, uri: copyOf(uri), headers: copied, body: '' };
+}
+
+const KEPT = ['Via', 'From', 'To', 'Call-ID', 'CSeq', 'Route', 'Contact'] as const;
 
 function sameHop(invite: SipRequest, method: string, to: string): readonly Header[] {
   const { headers } = invite;

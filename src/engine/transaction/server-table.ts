@@ -1,28 +1,18 @@
 import type { IncomingRequest } from './incoming.js';
-import type { InviteServerTransaction } from './invite-server.js';
-import type { NonInviteServerTransaction } from './non-invite-server.js';
-import type { ServerHandle } from './user.js';
-
-/** A server transaction, and who answers it. */
-export interface ServerEntry {
-  readonly handle: ServerHandle;
-  readonly machine: InviteServerTransaction | NonInviteServerTransaction;
-  readonly isProbe: boolean;
-  /** Answered here; the layer above never saw it. */
-  readonly isOwn: boolean;
-}
+import type { Received } from './received.js';
 
 /** The server transactions, by branch, sent-by and method (RFC 3261 17.2.3), and the first of those that may be merged. */
 export class ServerTable {
-  readonly #entries = new Map<string, ServerEntry>();
-  /** The first request with a Call-ID, CSeq and From tag, by these: the key of its transaction. */
-  readonly #firsts = new Map<string, string>();
+  readonly #entries = new Map<string, Received>();
+  /** The first request with a Call-ID, CSeq and From tag, by these. */
+  readonly #firsts = new Map<string, Received>();
 
-  add(key: string, entry: ServerEntry): void {
-    this.#entries.set(key, entry);
-    const { incoming } = entry.handle;
-    if (!entry.isOwn && incoming.toTag === undefined && incoming.message.method !== 'CANCEL') {
-      this.#firsts.set(mergeKey(incoming), key);
+  add(received: Received): void {
+    this.#entries.set(received.key, received);
+    const { incoming, isOwn } = received;
+    if (!isOwn && incoming.toTag === undefined && incoming.message.method !== 'CANCEL') {
+      received.mergeKey = mergeKey(incoming);
+      this.#firsts.set(received.mergeKey, received);
     }
   }
 
@@ -30,23 +20,24 @@ export class ServerTable {
     return this.#entries.size;
   }
 
-  get(key: string): ServerEntry | undefined {
+  get(key: string): Received | undefined {
     return this.#entries.get(key);
   }
 
   /** The transaction of the same request, which may have come over another path. */
-  firstOf(request: IncomingRequest): ServerEntry | undefined {
-    return this.#entries.get(this.#firsts.get(mergeKey(request)) ?? '');
+  firstOf(request: IncomingRequest): Received | undefined {
+    return this.#firsts.get(mergeKey(request));
   }
 
-  values(): readonly ServerEntry[] {
+  values(): readonly Received[] {
     return [...this.#entries.values()];
   }
 
-  remove(key: string, incoming: IncomingRequest): void {
-    this.#entries.delete(key);
-    if (this.#firsts.get(mergeKey(incoming)) === key) {
-      this.#firsts.delete(mergeKey(incoming));
+  remove(received: Received): void {
+    this.#entries.delete(received.key);
+    const { mergeKey: key } = received;
+    if (key !== undefined && this.#firsts.get(key) === received) {
+      this.#firsts.delete(key);
     }
   }
 }

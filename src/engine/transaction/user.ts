@@ -13,10 +13,11 @@ export interface ClientUser {
 
 /** A request on its way. */
 export interface ClientHandle {
+  /** After the final response only what is still needed of it. */
   readonly request: SipRequest;
   readonly peer: Peer;
   readonly transport: Transport;
-  /** The request as it left, in bytes. */
+  /** The request as it left, in bytes; nothing after the final response. */
   readonly text: string;
   /** Stops the resends at once. An INVITE stays, to be cancelled as soon as the peer says something; all else is over. */
   giveUp(): void;
@@ -35,6 +36,7 @@ export interface InviteHandle extends ClientHandle {
 
 /** A request that came in, to be answered. */
 export interface ServerHandle {
+  /** Without its message after the final response. */
   readonly incoming: IncomingRequest;
   /** @returns the response as it left, or undefined when a final one has been sent already. */
   respond(response: SipResponse): string | undefined;
@@ -46,8 +48,23 @@ export interface ServerHandle {
 export interface InviteServerHandle extends ServerHandle {
   /** Whether a final response has been sent. */
   readonly answered: boolean;
+  /** Who hears of a CANCEL of it. */
+  owner: InviteOwner | undefined;
+  /** Who hears that our 2xx was not acknowledged. */
+  waiter: AckWaiter | undefined;
   /** The ACK of our 2xx came: its resends stop. */
   acknowledged(): void;
+}
+
+/** Who answers an INVITE. */
+export interface InviteOwner {
+  /** The CANCEL came, to be answered. */
+  cancelled(cancel: ServerHandle): void;
+}
+
+/** Who waits for the ACK of a 2xx. */
+export interface AckWaiter {
+  notAcknowledged(invite: InviteServerHandle): void;
 }
 
 /** What the layer above hears. */

@@ -80,6 +80,11 @@ export function meetFate(fate: 'drop' | number, clock: EngineClock, action: () =
   }
 }
 
+/** Whether the network below resends what is lost, so that transactions need not (RFC 3261 17). */
+export function isReliable({ protocol }: Pick<Transport, 'protocol'>): boolean {
+  return protocol !== 'udp';
+}
+
 /** Whether a message is a response (RFC 3261 7.2). */
 export function isResponseText(text: string): boolean {
   return text.startsWith('SIP/2.0 ');

@@ -118,15 +118,15 @@ t.test('an INVITE given up: a late provisional response gets its CANCEL, a late 
 t.test('a 2xx without a transaction goes up: after the end, after a failure, a fork', async (t) => {
   const b = bench();
   const user = hearing();
-  const invite = b.layer.sendInvite(ownRequest('INVITE'), peerAt(), b.transport, user);
-  receive(b, theirResponse(invite.text, 486), theirResponse(invite.text, 200, 'other'));
+  const { text } = b.layer.sendInvite(ownRequest('INVITE'), peerAt(), b.transport, user);
+  receive(b, theirResponse(text, 486), theirResponse(text, 200, 'other'));
   t.same(user.heard, [486]);
   t.same(
     b.strays.map(({ toTag }) => toTag),
     ['other'],
   );
   b.clock.advance(32_000);
-  receive(b, theirResponse(invite.text, 200, 'late'), theirResponse(invite.text, 180, 'late'));
+  receive(b, theirResponse(text, 200, 'late'), theirResponse(text, 180, 'late'));
   t.same(
     b.strays.map(({ toTag }) => toTag),
     ['other', 'late'],

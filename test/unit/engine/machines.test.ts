@@ -31,7 +31,7 @@ function inviteClient(isReliable = false): Running<InviteClientTransaction> {
       acknowledge: (to) => {
         note(`ACK ${to}`)();
       },
-      cancel: note('CANCEL'),
+      sendCancel: note('CANCEL'),
       timedOut: note('timed out'),
       terminated: note('end'),
     },

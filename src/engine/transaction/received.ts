@@ -1,0 +1,144 @@
+import { printMessage, type SipResponse } from '../../sip/message.js';
+import type { EngineClock } from '../clock.js';
+import type { TimerTable } from '../timers.js';
+import { isReliable } from '../transport/transport.js';
+import { withoutMessage, type IncomingRequest } from './incoming.js';
+import { InviteServerTransaction, type InviteServerUser } from './invite-server.js';
+import { NonInviteServerTransaction, type NonInviteServerUser } from './non-invite-server.js';
+import type { AckWaiter, InviteOwner, InviteServerHandle, ServerHandle } from './user.js';
+
+/** What requests that came in need of the layer that has them. */
+export interface ServerLayer {
+  readonly clock: EngineClock;
+  readonly timers: TimerTable;
+  /** Sends a response on the way that the request says. */
+  reply(text: string, request: IncomingRequest): void;
+  /** Our 2xx was never acknowledged. */
+  notAcknowledged(invite: InviteServerHandle): void;
+  /** The transaction is over. */
+  ended(received: Received): void;
+}
+
+/** A request that came in, with its transaction. */
+export type Received = ReceivedInvite | ReceivedOther;
+
+/** Where a request is found in the table of the layer, and what it means there. */
+export interface Place {
+  /** The key of its transaction (RFC 3261 17.2.3). */
+  readonly key: string;
+  /** Answered by the layer; the user never sees it. */
+  readonly isOwn: boolean;
+}
+
+/**
+ * Any request but INVITE and ACK. After its final response it stays for copies of the request, for 32 s: with that response alone,
+ * since thousands stay at a time.
+ */
+export class ReceivedOther implements ServerHandle, NonInviteServerUser {
+  readonly key: string;
+  readonly isOwn: boolean;
+  readonly isProbe: boolean;
+  readonly machine: NonInviteServerTransaction;
+  /** Under which copies of it over other paths are found, where they are. */
+  mergeKey: string | undefined;
+  readonly #layer: ServerLayer;
+  #incoming: IncomingRequest;
+
+  constructor(layer: ServerLayer, incoming: IncomingRequest, { key, isOwn }: Place) {
+    this.key = key;
+    this.isOwn = isOwn;
+    this.isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
+    this.#layer = layer;
+    this.#incoming = incoming;
+    this.machine = new NonInviteServerTransaction(layer.clock, layer.timers, this, isReliable(incoming.transport));
+  }
+
+  get incoming(): IncomingRequest {
+    return this.#incoming;
+  }
+
+  respond(response: SipResponse): string | undefined {
+    const text = printMessage(response);
+    if (!this.machine.respond(response.status, text)) {
+      return undefined;
+    }
+    if (response.status >= 200) {
+      this.#incoming = withoutMessage(this.#incoming);
+    }
+    return text;
+  }
+
+  drop(): void {
+    this.machine.drop();
+  }
+
+  transmit(text: string): void {
+    this.#layer.reply(text, this.#incoming);
+  }
+
+  terminated(): void {
+    this.#layer.ended(this);
+  }
+}
+
+/** An INVITE that came in. Of the INVITE nothing stays after the final response but what tells where it belongs. */
+export class ReceivedInvite implements InviteServerHandle, InviteServerUser {
+  readonly key: string;
+  readonly isOwn: boolean;
+  readonly isProbe = false;
+  readonly machine: InviteServerTransaction;
+  owner: InviteOwner | undefined;
+  waiter: AckWaiter | undefined;
+  /** Under which copies of it over other paths are found, where they are. */
+  mergeKey: string | undefined;
+  readonly #layer: ServerLayer;
+  #incoming: IncomingRequest;
+
+  constructor(layer: ServerLayer, incoming: IncomingRequest, { key, isOwn }: Place) {
+    this.key = key;
+    this.isOwn = isOwn;
+    this.#layer = layer;
+    this.#incoming = incoming;
+    this.machine = new InviteServerTransaction(layer.clock, layer.timers, this, isReliable(incoming.transport));
+  }
+
+  get incoming(): IncomingRequest {
+    return this.#incoming;
+  }
+
+  get answered(): boolean {
+    return this.machine.answered;
+  }
+
+  respond(response: SipResponse): string | undefined {
+    const text = printMessage(response);
+    if (!this.machine.respond(response.status, text)) {
+      return undefined;
+    }
+    if (response.status >= 200) {
+      this.#incoming = withoutMessage(this.#incoming);
+    }
+    return text;
+  }
+
+  acknowledged(): void {
+    this.waiter = undefined;
+    this.machine.acceptedAcknowledged();
+  }
+
+  drop(): void {
+    this.machine.drop();
+  }
+
+  transmit(text: string): void {
+    this.#layer.reply(text, this.#incoming);
+  }
+
+  notAcknowledged(): void {
+    this.#layer.notAcknowledged(this);
+  }
+
+  terminated(): void {
+    this.#layer.ended(this);
+  }
+}

@@ -1,0 +1,228 @@
+import { header } from '../../sip/headers.js';
+import { printMessage, type Header, type SipRequest } from '../../sip/message.js';
+import type { EngineClock } from '../clock.js';
+import type { TimerTable } from '../timers.js';
+import { isReliable, type Peer, type Transport } from '../transport/transport.js';
+import type { IncomingResponse } from './incoming.js';
+import { InviteClientTransaction, type InviteClientUser } from './invite-client.js';
+import { NonInviteClientTransaction, type NonInviteClientUser } from './non-invite-client.js';
+import { failureAck, skeleton } from './own-messages.js';
+import type { ClientHandle, ClientUser, InviteHandle } from './user.js';
+
+/** What requests of ours need of the layer that has them. */
+export interface ClientLayer {
+  readonly clock: EngineClock;
+  /** Sends what nobody waits for an answer to. */
+  send(text: string, to: Peer, transport: Transport): void;
+  /** Sends the CANCEL of an INVITE. */
+  cancel(invite: SentInvite, reasons: readonly Header[]): void;
+  /** Runs what the user does; a fault of it is counted. */
+  guard(action: () => void): void;
+  /** The transaction is over. */
+  ended(sent: Sent): void;
+}
+
+/** A request of ours, with its transaction. */
+export type Sent = SentInvite | SentOther;
+
+/** Where a request goes, and under which branch of ours. */
+export interface OnItsWay {
+  readonly branch: string;
+  readonly peer: Peer;
+  readonly transport: Transport;
+}
+
+/** Who waits for nothing. */
+export const NOBODY: ClientUser = { response: () => undefined, failed: () => undefined };
+
+/** Any request of ours but INVITE and ACK. After the final response nothing of it stays. */
+export class SentOther implements ClientHandle, NonInviteClientUser {
+  readonly key: string;
+  readonly peer: Peer;
+  readonly transport: Transport;
+  readonly isProbe: boolean;
+  readonly machine: NonInviteClientTransaction;
+  request: SipRequest;
+  text: string;
+  /** Whether any response has come. */
+  heard = false;
+  readonly #layer: ClientLayer;
+  #user: ClientUser;
+
+  constructor(
+    layer: ClientLayer,
+    timers: TimerTable,
+    request: SipRequest,
+    { branch, peer, transport }: OnItsWay,
+    user: ClientUser,
+    isProbe: boolean,
+  ) {
+    this.key = `${branch} ${request.method}`;
+    this.peer = peer;
+    this.transport = transport;
+    this.isProbe = isProbe;
+    this.request = request;
+    this.text = printMessage(request);
+    this.#layer = layer;
+    this.#user = user;
+    this.machine = new NonInviteClientTransaction(layer.clock, timers, this, isReliable(transport));
+  }
+
+  giveUp(): void {
+    this.transport.retract?.(this.text, this.peer);
+    this.machine.terminate();
+  }
+
+  received(response: IncomingResponse): void {
+    const { status } = response.message;
+    this.heard = true;
+    if (this.machine.received(status)) {
+      const user = this.#user;
+      if (status >= 200) {
+        this.#release();
+      }
+      user.response(response);
+    }
+  }
+
+  refused(): void {
+    if (this.machine.state !== 'terminated') {
+      this.machine.terminate();
+      this.#user.failed('refused');
+    }
+  }
+
+  /** It cannot be sent: it is larger than a datagram. */
+  unsent(): void {
+    this.#user.failed('too large');
+  }
+
+  transmit(): void {
+    this.transport.send(this.text, this.peer);
+  }
+
+  timedOut(): void {
+    this.#layer.guard(() => {
+      this.#user.failed('timeout');
+    });
+  }
+
+  terminated(): void {
+    this.#layer.ended(this);
+  }
+
+  #release(): void {
+    this.#user = NOBODY;
+    this.text = '';
+    this.request = { ...this.request, headers: [], body: '' };
+  }
+}
+
+/** An INVITE of ours. After the final response what its ACK and an answer of another fork need stays, for 32 s. */
+export class SentInvite implements InviteHandle, InviteClientUser {
+  readonly key: string;
+  readonly branch: string;
+  readonly peer: Peer;
+  readonly transport: Transport;
+  readonly isProbe = false;
+  readonly machine: InviteClientTransaction;
+  request: SipRequest;
+  text: string;
+  /** Whether any response has come. */
+  heard = false;
+  readonly #layer: ClientLayer;
+  readonly #user: ClientUser;
+  #reasons: readonly Header[] = [];
+  #isReleased = false;
+
+  constructor(
+    layer: ClientLayer,
+    timers: TimerTable,
+    request: SipRequest,
+    { branch, peer, transport }: OnItsWay,
+    user: ClientUser,
+  ) {
+    this.key = `${branch} INVITE`;
+    this.branch = branch;
+    this.peer = peer;
+    this.transport = transport;
+    this.request = request;
+    this.text = printMessage(request);
+    this.#layer = layer;
+    this.#user = user;
+    this.machine = new InviteClientTransaction(layer.clock, timers, this, isReliable(transport));
+  }
+
+  giveUp(): void {
+    this.#retract();
+    this.machine.cancel();
+  }
+
+  stopResending(): void {
+    this.#retract();
+    this.machine.stopResending();
+  }
+
+  cancel(extra: readonly Header[]): void {
+    this.#reasons = extra;
+    this.#retract();
+    this.machine.cancel();
+  }
+
+  received(response: IncomingResponse): void {
+    this.heard = true;
+    const { status, headers } = response.message;
+    if (this.machine.received(status, header(headers, 'To') ?? '')) {
+      this.#user.response(response);
+    }
+    if (status >= 200) {
+      this.#release();
+    }
+  }
+
+  refused(): void {
+    if (this.machine.state !== 'terminated') {
+      this.machine.terminate();
+      this.#user.failed('refused');
+    }
+  }
+
+  /** It cannot be sent: it is larger than a datagram. */
+  unsent(): void {
+    this.#user.failed('too large');
+  }
+
+  transmit(): void {
+    this.transport.send(this.text, this.peer);
+  }
+
+  sendCancel(): void {
+    this.#layer.cancel(this, this.#reasons);
+  }
+
+  acknowledge(to: string): void {
+    this.#layer.send(printMessage(failureAck(this.request, to)), this.peer, this.transport);
+  }
+
+  timedOut(): void {
+    this.#layer.guard(() => {
+      this.#user.failed('timeout');
+    });
+  }
+
+  terminated(): void {
+    this.#layer.ended(this);
+  }
+
+  #retract(): void {
+    this.transport.retract?.(this.text, this.peer);
+  }
+
+  #release(): void {
+    if (!this.#isReleased) {
+      this.#isReleased = true;
+      this.text = '';
+      this.request = skeleton(this.request);
+    }
+  }
+}
