@@ -91,6 +91,7 @@ export class Gateway {
     const [first, ...others] = config.sip.servers.map((access) => ({ access, server: member() }));
     this.#members = first === undefined ? [] : [first, ...others];
     this.#server = new SipServers(
+      clock,
       first?.server ?? member(),
       others.map(({ server }) => server),
     );

@@ -1,5 +1,6 @@
 import type { SipAddress } from '../domain/network.js';
-import type { Milliseconds } from '../domain/time.js';
+import { ms, type Milliseconds } from '../domain/time.js';
+import type { Clock } from '../ports/clock.js';
 import type {
   CalleeEvents,
   CalleeLeg,
@@ -10,11 +11,22 @@ import type {
   SipServer,
 } from '../ports/sip-server.js';
 
-/** A SIP server that comes and goes. */
+/** A SIP server that comes and goes. What is in set-up on it when it goes waits for it, for some seconds. */
 export interface ServerMember extends SipServer {
   readonly dialogs: number;
   onConnection(handler: (connected: boolean) => void): void;
+  /** Whether it takes up calls in set-up that it or another one had, when it is there. */
+  readonly adopts: boolean;
+  /** Takes up a call that another server had. */
+  adopt(call: IncomingCall): void;
+  /** Gives up what waits for it: attempts are lost. @returns the calls that came in, for another server. */
+  evacuate(): readonly IncomingCall[];
+  /** Nobody will take up what waits for it. */
+  letGo(): void;
 }
+
+/** An engine that died is there again before, and its callers hear of it from the address that they called. */
+const ELSEWHERE_AFTER = ms(1_000);
 
 /**
  * The SIP servers of a site, as one. Calls come in on any of them; a call goes out over the one that it came in on while that
@@ -22,10 +34,19 @@ export interface ServerMember extends SipServer {
  */
 export class SipServers implements SipServer {
   readonly #members: readonly [ServerMember, ...ServerMember[]];
+  readonly #clock: Clock;
   readonly #cameInOn = new WeakMap<IncomingCall, ServerMember>();
 
-  constructor(first: ServerMember, others: readonly ServerMember[]) {
+  constructor(clock: Clock, first: ServerMember, others: readonly ServerMember[]) {
+    this.#clock = clock;
     this.#members = [first, ...others];
+    for (const member of this.#members) {
+      member.onConnection((connected) => {
+        if (!connected) {
+          this.#lost(member);
+        }
+      });
+    }
   }
 
   get connected(): boolean {
@@ -52,6 +73,12 @@ export class SipServers implements SipServer {
     }
   }
 
+  onConnected(handler: () => void): void {
+    for (const member of this.#members) {
+      member.onConnected(handler);
+    }
+  }
+
   onRequest(handler: (request: IncomingRequest) => void): void {
     for (const member of this.#members) {
       member.onRequest(handler);
@@ -66,6 +93,26 @@ export class SipServers implements SipServer {
 
   async probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer> {
     return this.#inService().probe(address, timeout);
+  }
+
+  /** Without a server that takes up calls, those in set-up on a lost one end at once, as their callers cannot be answered. */
+  #lost(member: ServerMember): void {
+    if (!this.#members.some(({ adopts }) => adopts)) {
+      return member.letGo();
+    }
+    this.#clock.setTimer(ELSEWHERE_AFTER, () => {
+      const other = this.#members.find(({ connected, adopts }) => connected && adopts);
+      if (!member.connected && other !== undefined) {
+        this.#move(member, other);
+      }
+    });
+  }
+
+  #move(from: ServerMember, to: ServerMember): void {
+    for (const call of from.evacuate()) {
+      this.#cameInOn.set(call, to);
+      to.adopt(call);
+    }
   }
 
   /** The first one that is connected; where none is, the first one says so. */

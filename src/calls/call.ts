@@ -138,6 +138,8 @@ export type CallEvent =
   | { readonly type: 'caller-answered' }
   /** Our 200 could not be sent: the caller is gone. */
   | { readonly type: 'caller-unreachable' }
+  /** The SIP server that had the caller is gone, and no other could take the caller up. */
+  | { readonly type: 'caller-lost' }
   /** `by`: our own SIP server ended it, here and below. */
   | { readonly type: 'caller-ended'; readonly reasons?: readonly string[]; readonly by?: 'server' }
   | {

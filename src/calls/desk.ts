@@ -101,6 +101,11 @@ export class Desk {
     ports.server.onRequest((request) => {
       this.#answer(request);
     });
+    ports.server.onConnected(() => {
+      for (const session of this.#sessions.values()) {
+        session.serverBack();
+      }
+    });
   }
 
   /** How many calls are open: searching, ringing or answered. */

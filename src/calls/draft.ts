@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly hasSeat: (route: Route) => boolean;
   /** Whether the trunk may take another attempt beside one that is open. */
   readonly mayHedge: (trunk: Trunk) => boolean;
+  /** Whether a SIP server is there to send an INVITE. */
+  readonly canSend: () => boolean;
   /** What to try from now on, best first. */
   readonly plan: () => readonly PlannedAttempt[];
 }

@@ -251,6 +251,7 @@ const ENDS: Readonly<Partial<Record<CallEvent['type'], Pick<CallEnded, 'by' | 'c
   'caller-cancelled': { by: 'caller', cause: 'the caller gave up' },
   'caller-ended': { by: 'caller', cause: 'the caller hung up' },
   'callee-ended': { by: 'callee', cause: 'the answering point hung up' },
+  'caller-lost': { by: 'server', cause: 'our SIP server died, and no other could take the caller up' },
   'caller-unreachable': { by: 'server', cause: 'our answer could not be sent' },
   'caller-answered': { by: 'callee', cause: 'the answering point had hung up before the caller was answered' },
 };

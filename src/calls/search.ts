@@ -7,9 +7,15 @@ import { isDue, placeOf, reachBeyond } from './takeover.js';
 /** How long late attempts may still be answered when nothing is left to start. */
 export const LAST_CHANCE = ms(4_000);
 
-/** After each event of a search: cancel what is overtaken, start what is due, end what has failed. */
+/**
+ * After each event of a search: cancel what is overtaken, start what is due, end what has failed. While no SIP server is there
+ * the call waits for one.
+ */
 export function continueSearch(draft: Draft): void {
   cancelOvertaken(draft);
+  if (draft.call.remaining.length > 0 && !draft.around.canSend()) {
+    return;
+  }
   while (liveAttempts(draft.call) < width(draft.call)) {
     const next = nextToTry(draft);
     if (next === undefined) {

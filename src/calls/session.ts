@@ -9,17 +9,18 @@ import { finalForCaller, type FailedAttempt } from '../failure/final.js';
 import { judge, type SentMessage } from '../failure/verdict.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Log } from '../ports/journal.js';
-import type {
-  CalleeEvents,
-  CalleeLeg,
-  CallerEvents,
-  Dialog,
-  IncomingCall,
-  InviteFailure,
-  InviteRequest,
-  LegEnd,
-  ReceivedResponse,
-  SipServer,
+import {
+  SipServerError,
+  type CalleeEvents,
+  type CalleeLeg,
+  type CallerEvents,
+  type Dialog,
+  type IncomingCall,
+  type InviteFailure,
+  type InviteRequest,
+  type LegEnd,
+  type ReceivedResponse,
+  type SipServer,
 } from '../ports/sip-server.js';
 import { coldDeadlines } from '../routing/deadlines.js';
 import { smallNumber } from '../sip/chars.js';
@@ -162,6 +163,13 @@ export class CallSession {
     this.#dispatch({ type: 'retry-due' });
   }
 
+  /** A SIP server is there again: what waited for one starts. */
+  serverBack(): void {
+    if (this.#call.phase.phase === 'searching') {
+      this.retry();
+    }
+  }
+
   /** An attempt came in again at an ingress of ours. */
   cameBack(attempt: AttemptId): void {
     this.#dispatch({ type: 'came-back', attempt });
@@ -190,6 +198,7 @@ export class CallSession {
       room: (trunk) => this.#ports.room(trunk, this.subject.service),
       hasSeat: (route) => this.#ports.hasSeat(route, this.subject.callId),
       mayHedge: this.#ports.mayHedge,
+      canSend: () => this.#ports.server.connected,
       plan: () => this.#ports.plan(this.subject.service),
     });
     this.#call = call;
@@ -198,7 +207,11 @@ export class CallSession {
       this.#clearTimers();
     }
     if (call.reoffered !== before.reoffered) {
-      this.#calleeLost();
+      this.#warn('answered, then dropped: the caller is offered to the next path');
+    }
+    if (before.phase.phase !== 'searching' && call.phase.phase === 'searching') {
+      this.#winner = undefined;
+      this.#tie.calleeLost();
     }
     for (const command of commands) {
       this.#carryOut(command);
@@ -342,6 +355,9 @@ export class CallSession {
       cancelled: (reasons) => {
         this.#dispatch({ type: 'caller-cancelled', reasons });
       },
+      lost: () => {
+        this.#dispatch({ type: 'caller-lost' });
+      },
       acknowledged: (body) => {
         this.#tie.acknowledged(body);
       },
@@ -383,14 +399,18 @@ export class CallSession {
       })
       .catch((error: unknown) => {
         this.#warn(`the caller could not be answered: ${messageOf(error)}`);
-        this.#dispatch({ type: 'caller-unreachable' });
+        this.#unanswered(id, error);
       });
   }
 
-  #calleeLost(): void {
-    this.#winner = undefined;
-    this.#tie.calleeLost();
-    this.#warn('answered, then dropped: the caller is offered to the next path');
+  /** Where our SIP server was lost with the winner, the caller may still be there. */
+  #unanswered(winner: AttemptId, error: unknown): void {
+    const attempt = this.#call.attempts.find(({ id }) => id === winner);
+    if (attempt !== undefined && error instanceof SipServerError && error.code === 'disconnected') {
+      this.#failed(attempt, { origin: 'local', cause: 'server-gone', status: 503 });
+    } else {
+      this.#dispatch({ type: 'caller-unreachable' });
+    }
   }
 
   /** The caller's dialog stands: the new winner's answer goes there as an offer (P23). */

@@ -80,6 +80,7 @@ function apply(draft: Draft, event: CallEvent): void {
     case 'caller-cancelled':
       return onCallerGone(draft, event.reasons);
     case 'caller-unreachable':
+    case 'caller-lost':
       return onCallerGone(draft);
     case 'caller-answered':
       return onCallerAnswered(draft);
@@ -139,7 +140,7 @@ function onAnswer(draft: Draft, id: AttemptId): void {
 /** A final failure: what the trunk is blamed for, and the same route once more where that may help (P3). */
 function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number | undefined): void {
   const attempt = draft.find(id);
-  if (attempt === undefined || !isOpen(attempt)) {
+  if (attempt === undefined || !(isOpen(attempt) || (verdict.next === 'again' && isWinner(draft, id)))) {
     return;
   }
   draft.update(id, {
@@ -149,6 +150,9 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
   });
   if (attempt.missed === undefined) {
     draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'failed', verdict } });
+  }
+  if (verdict.next === 'again') {
+    return tryAgain(draft, attempt);
   }
   if (draft.call.phase.phase !== 'searching') {
     return;
@@ -162,6 +166,20 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
     draft.set({ remaining: others });
   } else {
     busyHeard(draft, attempt.planned);
+  }
+}
+
+function isWinner({ call: { phase } }: Draft, id: AttemptId): boolean {
+  return phase.phase === 'answering' && phase.winner === id;
+}
+
+/** It was lost with our own SIP server: no fault of its route, which comes first again. So does an answer that had not left. */
+function tryAgain(draft: Draft, { id, planned }: Attempt): void {
+  if (isWinner(draft, id)) {
+    draft.set({ phase: { phase: 'searching' } });
+  }
+  if (draft.call.phase.phase === 'searching') {
+    draft.set({ remaining: [planned, ...draft.call.remaining] });
   }
 }
 

@@ -41,7 +41,7 @@ export interface PeerEnding {
 export interface LocalEnding {
   readonly service: ServiceClass;
   readonly origin: 'local';
-  readonly cause: 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large';
+  readonly cause: 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large' | 'server-gone';
   /** Whether any response, 100 included, came before it. */
   readonly sawProvisional: boolean;
   /** Counts as small where it is left out. */

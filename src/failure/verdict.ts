@@ -88,6 +88,8 @@ const unsendable: Verdict = {
   reason: 'our own SIP server could not send it',
 };
 
+const serverGone: Verdict = { ...unsendable, next: 'again', reason: 'lost with our own SIP server' };
+
 /** Rich messages do not fit; the plain one does. */
 const tooLarge: Verdict = {
   fault: 'ours',
@@ -149,6 +151,8 @@ function judgeLocal(ending: LocalEnding): Verdict {
       return unsendable;
     case 'too-large':
       return tooLarge;
+    case 'server-gone':
+      return serverGone;
   }
 }
 

@@ -32,8 +32,8 @@ export interface OutgoingResponse {
   readonly body?: string;
 }
 
-/** Why a final response was made up by our own SIP server. */
-export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large';
+/** Why a final response was made up by our own SIP server. `server-gone`: it was lost, and the INVITE with it. */
+export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable' | 'too-large' | 'server-gone';
 
 /** How an outgoing INVITE ended without an answer. */
 export type InviteFailure =
@@ -88,11 +88,16 @@ export interface Dialog {
 export interface CallerEvents extends DialogEvents {
   /** The caller gave up before the answer, for these Reason values. 487 has already been sent. */
   cancelled(reasons: readonly string[]): void;
+  /** The SIP server was lost before the answer left, and no other could take the call up in time. Nothing comes after it. */
+  lost(): void;
   /** The caller's ACK came, with its body (an answer, where the 200 carried the offer). */
   acknowledged(body: string): void;
 }
 
-/** A call that came in and waits for our answer. */
+/**
+ * A call that came in and waits for our answer. It outlives the SIP server that it came in on, for some seconds: what is said
+ * meanwhile leaves when another server has taken it up.
+ */
 export interface IncomingCall {
   readonly source: Source;
   readonly request: ReceivedRequest;
@@ -108,7 +113,8 @@ export interface IncomingCall {
   /** Sends nothing, and forgets the call. For strangers only. */
   ignore(): void;
   /**
-   * Sends 200. Resolves when it left; rejects when the caller is gone.
+   * Sends 200. Resolves when it left; rejects when the caller is gone, and with code `disconnected` when the SIP server was
+   * lost with the other dialog while the caller may still be there: another answer is welcome.
    *
    * @param other the dialog that this one makes a call with: a SIP server that can passes BYE on between the two while we
    *   are away (P14).
@@ -177,6 +183,8 @@ export type ProbeAnswer =
 export interface SipServer {
   onInvite(handler: (call: IncomingCall) => void): void;
   onRequest(handler: (request: IncomingRequest) => void): void;
+  /** Called when a server is there, for the first time or again. */
+  onConnected(handler: () => void): void;
   /** True while the control connection is up and authenticated. */
   readonly connected: boolean;
   /** Whether 100 Trying reaches us, so that "nothing came back" and "100, then nothing" can be told apart. */

@@ -133,6 +133,7 @@ export class SimulatedGateway {
       attemptId: () => this.#nextAttempt(),
       room: () => 'free',
       hasSeat: () => true,
+      canSend: () => true,
       mayHedge: (trunk) => this.#hedges.allows(trunk.id, this.#timeline.now),
       plan: () => this.#plan(call.service),
     });

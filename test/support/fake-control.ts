@@ -60,6 +60,11 @@ export class FakeControl {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
+  /** How many requests it has sent. */
+  get transactions(): number {
+    return this.#transactions;
+  }
+
   /** Everything that the application handed over so far. */
   get all(): readonly Handed[] {
     return this.#handed;
@@ -138,8 +143,13 @@ export class FakeControl {
     const sent = `OK|application|${handed.text.length}|udp|127.0.0.1|5060|12:00:00.000000`;
     const isResponse = handed.text.startsWith('SIP/2.0');
     const ids = isResponse ? `${handed.txnId}|in;from-tag=x|` : `t${++this.#transactions}`;
-    return `${sent}|${ids}|Msg sent:|\r\n${isResponse ? handed.text : asSent(handed.text)}`;
+    return `${sent}|${ids}|Msg sent:|\r\n${isResponse ? tagged(handed.text) : asSent(handed.text)}`;
   }
+}
+
+/** A response with the tag that the server gives to its side. */
+function tagged(text: string): string {
+  return text.replace(/^(To:[^\r\n]*)/im, (to) => (to.includes(';tag=') ? to : `${to};tag=fake`));
 }
 
 /** A request with what the server adds to it. */

@@ -1,19 +1,20 @@
-import type {
-  CalleeEvents,
-  CalleeLeg,
-  CallerEvents,
-  Dialog,
-  DialogResponse,
-  IncomingCall,
-  IncomingRequest,
-  InDialogRequest,
-  InviteRequest,
-  OutgoingResponse,
-  ProbeAnswer,
-  ReceivedRequest,
-  ReceivedResponse,
-  SipServer,
-  Source,
+import {
+  SipServerError,
+  type CalleeEvents,
+  type CalleeLeg,
+  type CallerEvents,
+  type Dialog,
+  type DialogResponse,
+  type IncomingCall,
+  type IncomingRequest,
+  type InDialogRequest,
+  type InviteRequest,
+  type OutgoingResponse,
+  type ProbeAnswer,
+  type ReceivedRequest,
+  type ReceivedResponse,
+  type SipServer,
+  type Source,
 } from '../../src/ports/sip-server.js';
 import { parseMessage, type Header } from '../../src/sip/message.js';
 
@@ -119,6 +120,8 @@ export class FakeCaller implements IncomingCall {
   ignored = false;
   /** Set to make our 200 impossible to send. */
   gone = false;
+  /** Set to have our 200 lost with the SIP server, once. */
+  lostWithServer = false;
 
   constructor(uri: string, headers: readonly Header[] = [], body = OFFER) {
     this.request = {
@@ -154,6 +157,10 @@ export class FakeCaller implements IncomingCall {
   async answer(response: OutgoingResponse): Promise<Dialog> {
     if (this.gone) {
       throw new Error('the caller is gone');
+    }
+    if (this.lostWithServer) {
+      this.lostWithServer = false;
+      throw new SipServerError('disconnected', 'the SIP server is gone');
     }
     this.heard.push(response);
     return this.dialog;
@@ -192,6 +199,7 @@ export class FakeSipServer implements SipServer {
   onCallee: (callee: FakeCallee) => void = () => undefined;
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;
+  readonly #connectedHandlers: (() => void)[] = [];
 
   onInvite(handler: (call: IncomingCall) => void): void {
     this.#inviteHandler = handler;
@@ -199,6 +207,18 @@ export class FakeSipServer implements SipServer {
 
   onRequest(handler: (request: IncomingRequest) => void): void {
     this.#requestHandler = handler;
+  }
+
+  onConnected(handler: () => void): void {
+    this.#connectedHandlers.push(handler);
+  }
+
+  /** The control connection is there, or gone. */
+  connect(connected: boolean): void {
+    this.connected = connected;
+    for (const handler of connected ? this.#connectedHandlers : []) {
+      handler();
+    }
   }
 
   invite(request: InviteRequest, events: CalleeEvents): CalleeLeg {

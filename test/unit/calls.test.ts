@@ -50,6 +50,7 @@ const usual: Deadlines = { silence: ms(600), progress: ms(2_500) };
 
 const broken: Verdict = { fault: 'trunk', kind: 'rejected', weight: 'strong', next: 'next', reason: '503' };
 const plainAgain: Verdict = { ...broken, kind: 'config', weight: 'none', next: 'same-plain', reason: '488' };
+const withServer: Verdict = { ...broken, fault: 'ours', kind: 'ours', weight: 'none', next: 'again', reason: 'lost' };
 const busyForGood: Verdict = { fault: 'callee', kind: 'callee', weight: 'none', next: 'end', reason: '486' };
 
 /** A call under test: feeds events, keeps what was asked for. */
@@ -59,6 +60,8 @@ class Bench {
   last: readonly CallCommand[] = [];
   /** Whether the budget of a trunk has room for one more attempt beside an open one. */
   mayHedge = true;
+  /** Whether a SIP server is there. */
+  canSend = true;
   /** The trunks that have no channel free. */
   readonly full = new Set<string>();
   #now = 0;
@@ -86,6 +89,7 @@ class Bench {
       room: ({ id: trunk }) => (this.full.has(trunk) ? 'full' : 'free'),
       hasSeat: () => true,
       mayHedge: () => this.mayHedge,
+      canSend: () => this.canSend,
       plan: () => this.plan,
     });
     this.call = step.call;
@@ -484,3 +488,60 @@ function checkInvariants(bench: Bench): void {
     throw new Error('two attempts share an id');
   }
 }
+
+t.test('an attempt that was lost with our SIP server is made again on its own route, and nobody is blamed', (t) => {
+  const bench = new Bench(['kpn-a', 'second-a']);
+  bench.feed({ type: 'responded', attempt: id<AttemptId>('a1'), status: 180, trusted: true });
+  bench.feed({ type: 'failed', attempt: id<AttemptId>('a1'), verdict: withServer });
+  t.same(bench.started(), ['kpn-a', 'kpn-a']);
+  t.match(bench.state('a1'), { phase: 'failed' });
+  bench.feed({ type: 'failed', attempt: id<AttemptId>('a2'), verdict: broken });
+  t.same(bench.started(), ['kpn-a', 'kpn-a', 'second-a'], 'the others keep their order');
+  t.same(
+    bench.all.flatMap((each) => (each.do === 'report-evidence' ? [each.outcome] : [])),
+    [{ kind: 'progressed' }, { kind: 'failed', verdict: withServer }, { kind: 'failed', verdict: broken }],
+  );
+  t.end();
+});
+
+t.test('while no SIP server is there the call waits for one, and is not refused', (t) => {
+  for (const noPath of ['hold', 'wilt', 'tell'] as const) {
+    const bench = new Bench(['kpn-a', 'second-a'], 'emergency', usual, noPath);
+    bench.canSend = false;
+    bench.feed({ type: 'failed', attempt: id<AttemptId>('a1'), verdict: withServer });
+    t.same(bench.started(), ['kpn-a']);
+    bench.feed({ type: 'wilt-due', which: 'early' }, 900);
+    t.equal(bench.call.phase.phase, 'searching', noPath);
+    bench.canSend = true;
+    bench.feed({ type: 'retry-due' });
+    t.same(bench.started(), ['kpn-a', 'kpn-a']);
+  }
+  const late = new Bench(['kpn-a'], 'emergency', usual, 'wilt');
+  late.canSend = false;
+  late.feed({ type: 'failed', attempt: id<AttemptId>('a1'), verdict: withServer });
+  late.feed({ type: 'wilt-due', which: 'late' }, 6_000);
+  t.match(late.call.phase, { phase: 'ended', outcome: 'failed' }, 'an upstream that has other ways is told in time');
+  t.end();
+});
+
+t.test('an answer that was lost with our SIP server before the caller had it: the search goes on', (t) => {
+  const bench = new Bench(['kpn-a', 'second-a']);
+  bench.feed({ type: 'answered', attempt: id<AttemptId>('a1') });
+  bench.feed({ type: 'failed', attempt: id<AttemptId>('a1'), verdict: withServer });
+  t.equal(bench.call.phase.phase, 'searching');
+  t.same(bench.started(), ['kpn-a', 'kpn-a']);
+  bench.feed({ type: 'answered', attempt: id<AttemptId>('a2') });
+  bench.feed({ type: 'caller-answered' });
+  t.match(bench.call.phase, { phase: 'connected', winner: 'a2' });
+  bench.feed({ type: 'failed', attempt: id<AttemptId>('a2'), verdict: withServer });
+  t.match(bench.call.phase, { phase: 'connected', winner: 'a2' }, 'one that the caller has stays as it is');
+  t.end();
+});
+
+t.test('a caller whom no SIP server takes up ends the call', (t) => {
+  const bench = new Bench(['kpn-a']);
+  bench.feed({ type: 'caller-lost' });
+  t.match(bench.call.phase, { phase: 'ended', outcome: 'cancelled' });
+  t.same(bench.names(), ['give-up a1', 'finish']);
+  t.end();
+});

@@ -255,6 +255,7 @@ t.test('failures without a response', (t) => {
   t.match(judge({ ...local, cause: 'refused' }), { kind: 'refused', weight: 'strong', next: 'next' });
   t.match(judge({ ...local, cause: 'unresolvable' }), { kind: 'ours', weight: 'none', next: 'next' });
   t.match(judge({ ...local, cause: 'unsendable' }), { kind: 'ours', weight: 'none', next: 'next' });
+  t.match(judge({ ...local, cause: 'server-gone' }), { kind: 'ours', fault: 'ours', weight: 'none', next: 'again' });
   t.match(judge({ origin: 'cancelled-by-us' }), { kind: 'cancelled', fault: 'none', weight: 'none', next: 'end' });
   t.end();
 });

@@ -65,6 +65,7 @@ function feed(world: World, event: CallEvent): World {
     room: () => 'free',
     hasSeat: () => true,
     mayHedge: () => true,
+    canSend: () => true,
     // Two attempts are enough here: a call that is held waits for ever.
     plan: () => [],
   });

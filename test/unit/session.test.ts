@@ -219,3 +219,52 @@ t.test('requests after the end get 481; those that waited for the caller too', a
   caller.events?.requested(late);
   t.same(late.answers, [{ status: 481 }]);
 });
+
+t.test(
+  "our SIP server is lost with the winner before the caller was answered: the next answer is the caller's",
+  async (t) => {
+    const { server, caller, kpn } = called();
+    caller.lostWithServer = true;
+    kpn.answer('lost');
+    await settle();
+    t.same(caller.heard, [], 'nothing left');
+    t.equal(server.callees.length, 2);
+    server.callee(1).answer(ANSWER);
+    await settle();
+    t.match(caller.heard, [{ status: 200, body: ANSWER }]);
+    t.same(server.callee(1).acknowledgements, [undefined]);
+    caller.events?.ended({ by: 'peer', reasons: [] });
+    t.same(server.callee(1).dialog.released, []);
+  },
+);
+
+t.test('calls wait for a SIP server, and go on as soon as one is there', async (t) => {
+  const { server, caller, kpn, desk, clock } = called();
+  server.connect(false);
+  kpn.events.failed({ origin: 'local', cause: 'server-gone', status: 503 });
+  kpn.events.over();
+  clock.advance(1_999);
+  t.equal(server.callees.length, 1);
+  clock.advance(1);
+  t.match(caller.heard, [{ status: 180 }], 'the caller is to hear ringing all the same');
+  server.connect(true);
+  t.equal(server.callee(1).request.uri, kpn.request.uri, 'the same route');
+  server.callee(1).answer();
+  await settle();
+  t.same(caller.statuses(), [180, 200]);
+  t.equal(desk.openCalls, 1);
+});
+
+t.test('the journal says that a caller was lost with our SIP server', (t) => {
+  const { server, desk, records } = office(smallNetwork(TWO));
+  const caller = new FakeCaller('sip:112@127.0.0.1');
+  server.incoming(caller);
+  caller.events?.lost();
+  t.equal(desk.openCalls, 0);
+  t.match(
+    records.find(({ type }) => type === 'call-ended'),
+    { outcome: 'cancelled', by: 'server', cause: /our SIP server died/ },
+  );
+  t.not(server.callee(0).cancelled, undefined);
+  t.end();
+});

@@ -9,11 +9,19 @@ import type {
   LocalCause,
 } from '../../ports/sip-server.js';
 import { header } from '../../sip/headers.js';
-import type { Connection } from './connection.js';
-import { acknowledgeWith, EarlyDialog, inDialogRequest, reasonHeaders, SrfDialog, type DialogTable } from './dialog.js';
+import type { SentRequestEvents } from './connection.js';
+import {
+  acknowledgeWith,
+  EarlyDialog,
+  inDialogRequest,
+  reasonHeaders,
+  SrfDialog,
+  type DialogReports,
+} from './dialog.js';
 import { isLocal, receivedResponse, toSrfHeaders } from './message.js';
+import type { Home, OrphanLeg } from './orphans.js';
 import { Provisionals } from './provisionals.js';
-import { GIVE_UP } from './requests-of-ours.js';
+import { GIVE_UP, resumption, THE_SERVER } from './requests-of-ours.js';
 import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfRequestOptions, SrfResponse } from './srf.js';
 
 type LegState =
@@ -22,37 +30,92 @@ type LegState =
   | { readonly phase: 'given-up'; readonly reasons: readonly string[] }
   | { readonly phase: 'over' };
 
+/** An INVITE that has outlived so many SIP servers may be what ends them. */
+const RESUMPTIONS_AT_MOST = 3;
+
+/** How far an INVITE had come, as far as that matters when its SIP server is lost. */
+interface Left {
+  /** Its text, Via included. */
+  readonly text: string;
+  /** The highest provisional status that came; 0 where none did. */
+  heard: number;
+}
+
 /** An INVITE to a trunk. */
-export class SrfCalleeLeg implements CalleeLeg {
-  readonly #connection: Connection;
-  readonly #table: DialogTable;
+export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
+  readonly #home: Home;
   readonly #events: CalleeEvents;
   readonly #log: Log;
   readonly #provisionals = new Provisionals();
   #state: LegState = { phase: 'open', request: undefined };
   #early: EarlyDialog | undefined;
   #isOver = false;
+  #nextHop = '';
+  #left: Left | undefined;
+  #resumptions = 0;
 
-  constructor(connection: Connection, table: DialogTable, events: CalleeEvents, log: Log) {
-    this.#connection = connection;
-    this.#table = table;
+  constructor(home: Home, events: CalleeEvents, log: Log) {
+    this.#home = home;
     this.#events = events;
     this.#log = log;
   }
 
   /** Sends the INVITE. Every ending is reported, also that it never left. */
   send(uri: string, options: SrfRequestOptions): void {
-    this.#connection.send(uri, options, {
+    this.#nextHop = options.proxy ?? uri;
+    this.#home.connection.send(uri, options, this.#sentEvents('unsendable'));
+  }
+
+  get isWanted(): boolean {
+    return this.#state.phase === 'open';
+  }
+
+  resume(): void {
+    const { text, heard } = this.#left ?? { text: '', heard: 0 };
+    this.#resumptions += 1;
+    this.#home.connection.send(THE_SERVER, resumption(text, this.#nextHop, heard > 0), this.#sentEvents('server-gone'));
+  }
+
+  /** The call goes on without it. What may ring there is cancelled as soon as that can be done. */
+  lost(): void {
+    if (this.#state.phase === 'open') {
+      this.#state = { phase: 'given-up', reasons: [] };
+      this.#leaveEarlyDialog();
+      this.#events.failed({ origin: 'local', cause: 'server-gone', status: 503 });
+    }
+    this.#over();
+  }
+
+  /** @param unsent what it means that the server does not take it. */
+  #sentEvents(unsent: LocalCause): SentRequestEvents {
+    return {
       sent: (request) => {
         this.#sent(request);
       },
       response: (response, acknowledge) => {
         this.#responded(response, acknowledge);
       },
-      lost: () => {
-        this.#fail({ origin: 'local', cause: 'unsendable', status: 503 });
+      lost: ({ code }) => {
+        if (code === 'disconnected') {
+          this.#serverGone();
+        } else {
+          this.#fail({ origin: 'local', cause: unsent, status: 503 });
+        }
       },
-    });
+    };
+  }
+
+  /** What rings goes on ringing, and waits for its server. Of all else the call may have a new attempt at once. */
+  #serverGone(): void {
+    const { connection, orphans } = this.#home;
+    if (this.#left === undefined || !connection.isEmbeddedEngine || this.#resumptions >= RESUMPTIONS_AT_MOST) {
+      return this.#fail({ origin: 'local', cause: 'server-gone', status: 503 });
+    }
+    const rings = this.#left.heard > 100 && this.#nextHop.endsWith(';transport=udp');
+    if (!rings) {
+      this.lost();
+    }
+    orphans.addLeg(this);
   }
 
   /** Fails without having been sent, once the caller of `invite` has the leg. */
@@ -85,6 +148,7 @@ export class SrfCalleeLeg implements CalleeLeg {
     request.on('update', (update: SrfRequest, response: SrfResponse) => {
       this.#events.requested(inDialogRequest(update, response));
     });
+    this.#left ??= { text: request.msg.raw ?? '', heard: 0 };
     if (this.#state.phase === 'open') {
       this.#state = { phase: 'open', request };
     } else if (this.#state.phase !== 'answered') {
@@ -94,7 +158,7 @@ export class SrfCalleeLeg implements CalleeLeg {
 
   #cancel(request: SrfRequest, reasons: readonly string[]): void {
     const why = reasonHeaders(reasons);
-    const headers = toSrfHeaders(this.#connection.isEmbeddedEngine ? [...why, GIVE_UP] : why);
+    const headers = toSrfHeaders(this.#home.connection.isEmbeddedEngine ? [...why, GIVE_UP] : why);
     try {
       request.cancel({ headers }, (error) => {
         this.#log.debug({ err: error === null ? undefined : messageOf(error) }, 'CANCEL handed over');
@@ -107,6 +171,7 @@ export class SrfCalleeLeg implements CalleeLeg {
   #responded(response: SrfReceivedResponse, acknowledge: SrfAck): void {
     const { phase } = this.#state;
     if (response.status < 200) {
+      this.#heard(response.status);
       return phase === 'open' ? this.#progressed(response, acknowledge) : undefined;
     }
     this.#leaveEarlyDialog();
@@ -114,6 +179,12 @@ export class SrfCalleeLeg implements CalleeLeg {
       return phase === 'open' ? this.#answered(response, acknowledge) : this.#releaseLate(response, acknowledge);
     }
     this.#fail(failureOf(response));
+  }
+
+  #heard(status: number): void {
+    if (this.#left !== undefined) {
+      this.#left.heard = Math.max(this.#left.heard, status);
+    }
   }
 
   /** Each reliable one gets its PRACK, once: `acknowledge` does nothing for the others. */
@@ -129,7 +200,7 @@ export class SrfCalleeLeg implements CalleeLeg {
           this.#events.requested(request);
         },
       });
-      this.#table.add(this.#early);
+      this.#home.table.add(this.#early);
     }
     this.#events.progressed(received);
   }
@@ -147,7 +218,8 @@ export class SrfCalleeLeg implements CalleeLeg {
         this.#over();
       },
     };
-    const dialog = new SrfDialog(response.stackDialogId, this.#connection, this.#table, events, this.#log);
+    const dialog = this.#dialog(response, events);
+    this.#left = undefined;
     this.#events.answered(this.#provisionals.complete(receivedResponse(response)), dialog);
   }
 
@@ -162,12 +234,16 @@ export class SrfCalleeLeg implements CalleeLeg {
         this.#over();
       },
     };
-    new SrfDialog(response.stackDialogId, this.#connection, this.#table, events, this.#log).release(reasons);
+    this.#dialog(response, events).release(reasons);
+  }
+
+  #dialog({ stackDialogId }: SrfReceivedResponse, events: DialogReports): SrfDialog {
+    return new SrfDialog(stackDialogId, this.#home.connection, this.#home.table, events, this.#log);
   }
 
   #leaveEarlyDialog(): void {
     if (this.#early !== undefined) {
-      this.#table.remove(this.#early);
+      this.#home.table.remove(this.#early);
       this.#early = undefined;
     }
   }

@@ -29,6 +29,7 @@ export class Connection {
   readonly #log: Log;
   readonly #open = new Set<(error: SipServerError) => void>();
   #version: string | undefined;
+  #isEmbedded = false;
 
   constructor(srf: SrfClient, clock: Clock, log: Log) {
     this.#srf = srf;
@@ -40,18 +41,23 @@ export class Connection {
     return this.#version !== undefined;
   }
 
-  /** Whether the server understands `X-Noodroute-*` headers. */
+  /** Whether the server understands `X-Noodroute-*` headers; of one that is gone, whether it did. */
   get isEmbeddedEngine(): boolean {
-    return this.#version?.includes('noodroute') ?? false;
+    return this.#isEmbedded;
   }
 
   up(version: string): void {
     this.#version = version;
+    this.#isEmbedded = version.includes('noodroute');
   }
 
-  /** The connection is gone, and with it every request in flight. */
+  /** The connection is gone. `lose()` follows. */
   down(): void {
     this.#version = undefined;
+  }
+
+  /** Tells every request in flight that it went down with the connection. */
+  lose(): void {
     const open = [...this.#open];
     this.#open.clear();
     for (const lose of open) {

@@ -115,7 +115,7 @@ export class EarlyDialog implements DialogMember {
 }
 
 /** What a dialog reports here: also that nothing of it is left at the far end. Once, and last. */
-interface DialogReports extends DialogEvents {
+export interface DialogReports extends DialogEvents {
   over?(): void;
 }
 
@@ -152,6 +152,11 @@ export class SrfDialog implements Dialog {
         }
       },
     };
+  }
+
+  /** Whether it is on that server. */
+  isOn(connection: Connection): boolean {
+    return this.#connection === connection;
   }
 
   release(reasons: readonly string[]): void {
@@ -241,22 +246,24 @@ export function inDialogRequest(request: SrfRequest, response: SrfResponse): InD
   return {
     request: receivedRequest(request),
     respond: (answer, acknowledged) => {
-      send(response, answer, acknowledged);
+      send(response, answer, { acknowledged });
     },
   };
 }
 
-/**
- * Sends a response, whatever its status.
- *
- * @param refused called when the server did not send it: the transaction is over, or it cannot be sent in this form.
- */
-export function send(
-  response: SrfResponse,
-  answer: OutgoingResponse,
-  acknowledged?: (body: string) => void,
-  refused: () => void = () => undefined,
-): void {
+/** What becomes of a response of ours. */
+interface SentEvents {
+  /** It left, as this text. */
+  sent?(text: string): void;
+  /** The server did not send it: the transaction is over, or it cannot be sent in this form. */
+  refused?(): void;
+  /** The ACK of a 2xx came, with its body. */
+  readonly acknowledged?: ((body: string) => void) | undefined;
+}
+
+/** Sends a response, whatever its status. */
+export function send(response: SrfResponse, answer: OutgoingResponse, events: SentEvents = {}): void {
+  const { acknowledged } = events;
   if (response.finalResponseSent) {
     return;
   }
@@ -264,9 +271,11 @@ export function send(
   response.send(
     sendableStatus(answer.status),
     options,
-    (error) => {
-      if (error !== null && error !== undefined) {
-        refused();
+    (error, sent) => {
+      if (error === null || error === undefined) {
+        events.sent?.(sent?.raw ?? '');
+      } else {
+        events.refused?.();
       }
     },
     acknowledged === undefined ? undefined : (ack) => acknowledged(receivedRequest(ack).body),

@@ -1,4 +1,7 @@
+import { printHostPort } from '../../sip/host-port.js';
 import type { Header } from '../../sip/message.js';
+import type { Source } from '../../ports/sip-server.js';
+import type { SrfHeaders, SrfRequestOptions } from './srf.js';
 
 /**
  * What only the embedded engine does for us (DESIGN 6). It strips these headers; any other SIP server would send them on.
@@ -22,3 +25,34 @@ export const DROP: Header = { name: 'X-Noodroute-Drop', value: 'yes' };
 export function pairedWith(dialogId: string): Header {
   return { name: 'X-Noodroute-Pair', value: dialogId };
 }
+
+/** The next hop of orders that go no further than to the server itself. */
+export const THE_SERVER = 'sip:server@localhost';
+
+/** What another server said in an INVITE before it was lost. */
+export interface SaidBefore {
+  /** Our To tag, where the caller has seen one. */
+  readonly tag: string | undefined;
+  /** The number of the last reliable response (RFC 3262 7.1). */
+  readonly rseq: string | undefined;
+}
+
+/** Take up this INVITE, which another server received and did not answer: hand it to us again. */
+export function adoption(invite: string, source: Source, { tag, rseq }: SaidBefore): SrfRequestOptions {
+  const from = `<sip:${printHostPort({ host: source.address, port: source.port })};transport=${source.transport}>`;
+  const said = [tag === undefined ? '' : `;tag=${tag}`, rseq === undefined ? '' : `;rseq=${rseq}`].join('');
+  const headers = { 'X-Noodroute-Adopt': `${from}${said}`, ...A_MESSAGE };
+  return { method: 'MESSAGE', headers, body: invite };
+}
+
+/**
+ * Go on with this INVITE, which left from your address before you were started.
+ *
+ * @param heard whether a provisional response had come.
+ */
+export function resumption(invite: string, nextHop: string, heard: boolean): SrfRequestOptions {
+  const headers = { 'X-Noodroute-Resume': heard ? 'heard' : 'unheard', [KEEP.name]: KEEP.value, ...A_MESSAGE };
+  return { method: 'INVITE', headers, body: invite, proxy: nextHop };
+}
+
+const A_MESSAGE: SrfHeaders = { 'Content-Type': 'message/sip' };

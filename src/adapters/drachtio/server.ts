@@ -18,8 +18,9 @@ import { parseUri } from '../../sip/uri.js';
 import { SrfCalleeLeg } from './callee-leg.js';
 import { Connection } from './connection.js';
 import { DialogTable, send } from './dialog.js';
-import { SrfIncomingCall } from './incoming-call.js';
-import { DROP, KEEP, resentAfter } from './requests-of-ours.js';
+import { inviteKey, SrfIncomingCall } from './incoming-call.js';
+import { Orphans, type Home, type OrphanCall } from './orphans.js';
+import { DROP, KEEP, resentAfter, THE_SERVER } from './requests-of-ours.js';
 import { isLocal, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
 import { createSrf, type SrfClient, type SrfRequest, type SrfResponse } from './srf.js';
 import { installByteExactWire } from './wire.js';
@@ -33,6 +34,8 @@ export interface DrachtioOptions {
 
 /** The longest pause between two tries to reach the SIP server again: it takes calls so late after it is back, at most. */
 const RECONNECT_AT_LEAST_EVERY = ms(50);
+/** The server has so long to take up a call of another one. */
+const ADOPTED_WITHIN = ms(2_000);
 
 /**
  * The SIP server behind `ports/`: drachtio-server, or the embedded engine, through drachtio-srf.
@@ -45,9 +48,11 @@ export class DrachtioServer implements SipServer {
   readonly #log: Log;
   readonly #connection: Connection;
   readonly #table = new DialogTable();
+  readonly #orphans: Orphans;
+  readonly #home: Home;
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;
-  #connectionHandler: (connected: boolean) => void = () => undefined;
+  readonly #connectionHandlers: ((connected: boolean) => void)[] = [];
   /** Whether it has been said that the server refuses us. */
   #refused = false;
 
@@ -55,6 +60,8 @@ export class DrachtioServer implements SipServer {
     this.#clock = clock;
     this.#log = log;
     this.#connection = new Connection(this.#srf, clock, log);
+    this.#orphans = new Orphans(clock);
+    this.#home = { connection: this.#connection, table: this.#table, orphans: this.#orphans };
     installByteExactWire((error) => {
       log.error({ err: error }, 'a message of the SIP server could not be handled');
     });
@@ -89,7 +96,9 @@ export class DrachtioServer implements SipServer {
   }
 
   close(): void {
+    this.#orphans.close();
     this.#connection.down();
+    this.#connection.lose();
     try {
       this.#srf.disconnect();
     } catch (error) {
@@ -111,11 +120,47 @@ export class DrachtioServer implements SipServer {
   }
 
   onConnection(handler: (connected: boolean) => void): void {
-    this.#connectionHandler = handler;
+    this.#connectionHandlers.push(handler);
+  }
+
+  onConnected(handler: () => void): void {
+    this.onConnection((connected) => {
+      if (connected) {
+        handler();
+      }
+    });
+  }
+
+  /** Whether it takes up calls that another server had, when it is there. */
+  get adopts(): boolean {
+    return this.#connection.isEmbeddedEngine;
+  }
+
+  /** Takes up a call that another server had. */
+  adopt(call: IncomingCall): void {
+    if (call instanceof SrfIncomingCall) {
+      this.#orphans.addCall(call);
+      this.#askFor(call);
+    }
+  }
+
+  /** Gives up what was in set-up here and waits. @returns the calls that came in, for another server. */
+  evacuate(): readonly IncomingCall[] {
+    const calls = this.#orphans.takeCalls();
+    this.#orphans.giveLegsUp();
+    return calls;
+  }
+
+  /** Nobody will take up what was in set-up here. */
+  letGo(): void {
+    for (const call of this.#orphans.takeCalls()) {
+      call.lost();
+    }
+    this.#orphans.giveLegsUp();
   }
 
   invite(request: InviteRequest, events: CalleeEvents): CalleeLeg {
-    const leg = new SrfCalleeLeg(this.#connection, this.#table, events, this.#log);
+    const leg = new SrfCalleeLeg(this.#home, events, this.#log);
     if (!isSendable(request.uri)) {
       this.#log.error({ uri: request.uri }, 'only sip: and sips: with a host may be sent: the attempt is refused here');
       leg.refuse({ origin: 'local', cause: 'unsendable', status: 416 });
@@ -172,7 +217,26 @@ export class DrachtioServer implements SipServer {
     this.#connection.up(version);
     this.#table.reconnected();
     this.#log.info({ version }, 'connected to the SIP server');
-    this.#connectionHandler(true);
+    if (this.adopts) {
+      for (const call of this.#orphans.calls) {
+        this.#askFor(call);
+      }
+      this.#orphans.resumeLegs();
+    }
+    this.#tell(true);
+  }
+
+  /** The server hands the INVITE over again; one that knows it already has done so, or will. */
+  #askFor(call: OrphanCall): void {
+    this.#connection.ask(THE_SERVER, call.order, ADOPTED_WITHIN).catch((error: unknown) => {
+      this.#log.info({ err: messageOf(error) }, 'the SIP server did not take up a call');
+    });
+  }
+
+  #tell(connected: boolean): void {
+    for (const handler of this.#connectionHandlers) {
+      handler(connected);
+    }
   }
 
   /** Tried again and again, and said once. */
@@ -186,9 +250,10 @@ export class DrachtioServer implements SipServer {
   #disconnected(): void {
     if (this.#connection.connected) {
       this.#log.error({}, 'the connection to the SIP server is gone');
-      this.#table.disconnected();
       this.#connection.down();
-      this.#connectionHandler(false);
+      this.#table.disconnected();
+      this.#tell(false);
+      this.#connection.lose();
     }
   }
 
@@ -213,7 +278,7 @@ export class DrachtioServer implements SipServer {
       return send(response, { status: 481 });
     }
     if (request.method === 'INVITE') {
-      return this.#inviteHandler(new SrfIncomingCall(request, response, this.#connection, this.#table, this.#log));
+      return this.#invited(request, response);
     }
     this.#requestHandler({
       source: sourceOf(request),
@@ -228,6 +293,16 @@ export class DrachtioServer implements SipServer {
         }
       },
     });
+  }
+
+  /** A new call, or one that was in set-up on a server that is gone. */
+  #invited(request: SrfRequest, response: SrfResponse): void {
+    const key = this.#orphans.hasCalls ? inviteKey(receivedRequest(request)) : undefined;
+    const orphan = key === undefined ? undefined : this.#orphans.takeCall(key);
+    if (orphan === undefined) {
+      return this.#inviteHandler(new SrfIncomingCall(request, response, this.#home, this.#log));
+    }
+    orphan.adopted(request, response, this.#home);
   }
 }
 
