@@ -3,10 +3,19 @@ import { isBefore } from './numbering.js';
 /** Repeated 2xx to older INVITEs than the last few are not known any more. */
 const REMEMBERED = 8;
 
+/** An INVITE whose 2xx has its ACK. */
+interface Acknowledged {
+  readonly sequence: number;
+  /** Sends the ACK once more. */
+  readonly again: () => void;
+}
+
+const NONE: readonly Acknowledged[] = [];
+
 /** The 2xx answers to our INVITEs in one dialog, by CSeq number, and the ACKs that they got (RFC 3261 13.2.2.4). */
 export class Answers {
-  /** Resends the ACK of an INVITE. */
-  readonly #acks = new Map<number, () => void>();
+  /** The oldest comes first. */
+  #acknowledged = NONE;
   #owed: number | undefined;
 
   /** The INVITE whose 2xx has no ACK yet. */
@@ -16,20 +25,16 @@ export class Answers {
 
   /** A 2xx came. A repeated one gets its ACK again. @returns whether it is the first to its INVITE. */
   received(sequence: number): boolean {
-    const again = this.#acks.get(sequence);
-    if (again !== undefined) {
-      again();
+    const known = this.#acknowledged.find((each) => each.sequence === sequence);
+    if (known !== undefined) {
+      known.again();
       return false;
     }
-    if (this.#known().some((known) => sequence === known || isBefore(sequence, known))) {
+    if (this.#isKnown(sequence)) {
       return false;
     }
     this.#owed = sequence;
     return true;
-  }
-
-  #known(): readonly number[] {
-    return [...this.#acks.keys(), ...(this.#owed === undefined ? [] : [this.#owed])];
   }
 
   /** The owed ACK left. @param again sends it once more. */
@@ -37,11 +42,15 @@ export class Answers {
     if (this.#owed === undefined) {
       return;
     }
-    this.#acks.set(this.#owed, again);
+    const sequence = this.#owed;
+    const others = this.#acknowledged.filter((each) => each.sequence !== sequence);
+    this.#acknowledged = [...others, { sequence, again }].slice(-REMEMBERED);
     this.#owed = undefined;
-    const [oldest] = this.#acks.keys();
-    if (oldest !== undefined && this.#acks.size > REMEMBERED) {
-      this.#acks.delete(oldest);
-    }
+  }
+
+  #isKnown(sequence: number): boolean {
+    const isNotAfter = (known: number): boolean => sequence === known || isBefore(sequence, known);
+    const { owed } = this;
+    return (owed !== undefined && isNotAfter(owed)) || this.#acknowledged.some((each) => isNotAfter(each.sequence));
   }
 }

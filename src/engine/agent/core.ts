@@ -1,5 +1,6 @@
 import type { Header, SipResponse } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
+import { copyOf } from '../copy-of.js';
 import type { TimerTable } from '../timers.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { AckWaiter, InviteServerHandle, ServerHandle, TransactionLayer } from '../transaction/layer.js';
@@ -24,7 +25,7 @@ export class DialogTable {
   readonly #dialogs = new Map<string, DialogMember>();
 
   add(dialog: DialogMember): void {
-    this.#dialogs.set(keyOf(dialog.state), dialog);
+    this.#dialogs.set(copyOf(keyOf(dialog.state)), dialog);
   }
 
   remove(dialog: DialogMember): void {

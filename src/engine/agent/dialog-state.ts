@@ -2,12 +2,13 @@ import { header, headerValues } from '../../sip/headers.js';
 import type { Header, SipMessage, SipRequest } from '../../sip/message.js';
 import { parseNameAddr, withTag } from '../../sip/name-addr.js';
 import { parseUri } from '../../sip/uri.js';
+import { copyOf } from '../copy-of.js';
 import { hopOf } from '../location/target.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { Peer, Transport } from '../transport/transport.js';
 import { nextCseq } from './numbering.js';
 
-/** What a dialog knows (RFC 3261 12). */
+/** What a dialog knows (RFC 3261 12): copies, since calls last for hours and the messages that made them need not. */
 export interface DialogState {
   readonly callId: string;
   readonly localTag: string;
@@ -108,15 +109,15 @@ export function dialogAsServer(
   const { message, source, transport, callId } = incoming;
   const { headers } = message;
   return {
-    callId,
-    localTag,
-    remoteTag: incoming.fromTag ?? '',
-    local: withTag(header(headers, 'To') ?? '', localTag),
-    remote: header(headers, 'From') ?? '',
+    callId: copyOf(callId),
+    localTag: copyOf(localTag),
+    remoteTag: copyOf(incoming.fromTag ?? ''),
+    local: copyOf(withTag(header(headers, 'To') ?? '', localTag)),
+    remote: copyOf(header(headers, 'From') ?? ''),
     contact,
     transport,
-    routeSet: headerValues(headers, 'Record-Route'),
-    remoteTarget: contactUri(message) ?? sourceUri(source),
+    routeSet: copied(headerValues(headers, 'Record-Route')),
+    remoteTarget: copyOf(contactUri(message) ?? sourceUri(source)),
     nextSequence: firstSequence,
     remoteSequence: incoming.cseq.number,
     source,
@@ -125,26 +126,32 @@ export function dialogAsServer(
 
 /** Record-Route values of a response, in the order in which our requests pass them. */
 export function routeSetOf({ message }: IncomingResponse): readonly string[] {
-  return headerValues(message.headers, 'Record-Route').toReversed();
+  return copied(headerValues(message.headers, 'Record-Route').toReversed());
 }
 
 /** The dialog that a peer's response to our request makes (RFC 3261 12.1.2). */
 export function dialogAsClient(request: SipRequest, response: IncomingResponse, transport: Transport): DialogState {
   const { message, callId, source } = response;
   return {
-    callId,
-    localTag: response.fromTag ?? '',
-    remoteTag: response.toTag ?? '',
-    local: header(request.headers, 'From') ?? '',
-    remote: header(message.headers, 'To') ?? '',
-    contact: headerValues(request.headers, 'Contact')[0] ?? '',
+    callId: copyOf(callId),
+    localTag: copyOf(response.fromTag ?? ''),
+    remoteTag: copyOf(response.toTag ?? ''),
+    local: copyOf(header(request.headers, 'From') ?? ''),
+    remote: copyOf(header(message.headers, 'To') ?? ''),
+    contact: copyOf(headerValues(request.headers, 'Contact')[0] ?? ''),
     transport,
     routeSet: routeSetOf(response),
-    remoteTarget: contactUri(message) ?? sourceUri(source),
+    remoteTarget: copyOf(contactUri(message) ?? sourceUri(source)),
     nextSequence: nextCseq(response.cseq.number),
     remoteSequence: undefined,
     source,
   };
+}
+
+const NO_ROUTES: readonly string[] = [];
+
+function copied(values: readonly string[]): readonly string[] {
+  return values.length === 0 ? NO_ROUTES : values.map(copyOf);
 }
 
 /** A peer that gives no Contact is reached where it sends from: its call can be understood. */

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { header, sameName } from '../../sip/headers.js';
 import { printMessage, type Header, type SipRequest, type SipResponse } from '../../sip/message.js';
 import type { EngineTimer } from '../clock.js';
+import { copyOf } from '../copy-of.js';
 import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.js';
 import type { ClientUser, InviteServerHandle, ServerHandle } from '../transaction/layer.js';
 import { Answers } from './answers.js';
@@ -165,12 +166,16 @@ export class AgentDialog implements DialogMember {
     if (owed === undefined) {
       return undefined;
     }
-    const { request, hop, transport } = onItsWay(this.#core, this.state, 'ACK', headers, body, owed);
-    const send = (): string => this.#core.layer.sendAck(request, hop, transport);
+    const own = headers.map(({ name, value }) => ({ name: copyOf(name), value: copyOf(value) }));
+    const send = (): string => {
+      const { request, hop, transport } = onItsWay(this.#core, this.state, 'ACK', own, body, owed);
+      return this.#core.layer.sendAck(request, hop, transport);
+    };
     const text = send();
-    this.session.exchanged(request, undefined);
+    this.session.exchanged({ headers, body }, undefined);
     this.#answers.acknowledged(send);
     this.#patience?.cancel();
+    this.#patience = undefined;
     this.#inviteOut = false;
     if (!this.#taken) {
       this.#taken = true;
@@ -339,7 +344,7 @@ export class AgentDialog implements DialogMember {
       this.#confirmed = true;
       this.state.routeSet = routeSetOf(response);
     }
-    this.state.remoteTarget = contactUri(response.message) ?? this.state.remoteTarget;
+    this.#retarget(contactUri(response.message));
   }
 
   #nowTaken(): void {
@@ -458,7 +463,7 @@ export class AgentDialog implements DialogMember {
             this.expiresOn(termsOf(message.headers, 'there'));
           }
           const target = needsContact(request.method) ? contactUri(message) : undefined;
-          this.state.remoteTarget = target ?? this.state.remoteTarget;
+          this.#retarget(target);
         }
         events.response(response);
       },
@@ -521,7 +526,13 @@ export class AgentDialog implements DialogMember {
   }
 
   #refreshTarget(incoming: IncomingRequest): void {
-    this.state.remoteTarget = contactUri(incoming.message) ?? this.state.remoteTarget;
+    this.#retarget(contactUri(incoming.message));
+  }
+
+  #retarget(uri: string | undefined): void {
+    if (uri !== undefined && uri !== this.state.remoteTarget) {
+      this.state.remoteTarget = copyOf(uri);
+    }
   }
 
   /** RFC 3261 12.2.2: a number lower than the last one is out of order. */

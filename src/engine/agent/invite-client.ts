@@ -136,6 +136,11 @@ export class InviteClient implements RequestClient {
     return owed?.dialog.request('PRACK', [{ name: 'RAck', value: owed.rack }, ...headers], body, events);
   }
 
+  /** Whether a reliable provisional response waits for its PRACK. */
+  get owesPrack(): boolean {
+    return this.#unacknowledged.length > 0;
+  }
+
   /** The early dialog that spoke last, for requests before the answer (RFC 3311). */
   get earlyDialog(): AgentDialog | undefined {
     return [...this.#dialogs.values()].at(-1);
@@ -250,7 +255,7 @@ export class InviteClient implements RequestClient {
     const state = dialogAsClient(this.request, response, response.transport);
     state.nextSequence = laterCseq(state.nextSequence, this.#passed);
     const dialog = new AgentDialog(this.#core, state, 'here', this.#events.dialog);
-    this.#dialogs.set(tag, dialog);
+    this.#dialogs.set(state.remoteTag, dialog);
     return dialog;
   }
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUuid } from '../random.js';
 import { cseq, header, withoutHeader } from '../../sip/headers.js';
 import { printHostPort } from '../../sip/host-port.js';
 import type { Header, SipRequest } from '../../sip/message.js';
@@ -31,7 +31,7 @@ export function completeRequest(
     { name: 'Max-Forwards', value: header(headers, 'Max-Forwards') ?? MAX_FORWARDS },
     { name: 'From', value: tagOf(from) === undefined ? withTag(from, newTag()) : from },
     { name: 'To', value: header(headers, 'To') ?? `<${uri}>` },
-    { name: 'Call-ID', value: header(headers, 'Call-ID') ?? randomUUID() },
+    { name: 'Call-ID', value: header(headers, 'Call-ID') ?? randomUuid() },
     { name: 'CSeq', value: `${cseq(headers)?.number ?? sequence} ${method}` },
   ];
   const needsContact = (method === 'INVITE' || method === 'SUBSCRIBE') && header(headers, 'Contact') === undefined;

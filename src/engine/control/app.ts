@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUuid } from '../random.js';
 import type { Socket } from 'node:net';
 import { FrameReader, FrameWriter } from './frames.js';
 import { readOrder, type Order } from './order.js';
@@ -20,7 +20,7 @@ export interface AppEvents {
 
 /** A connected application. */
 export class App {
-  readonly id = randomUUID();
+  readonly id = randomUuid();
   readonly #socket: Socket;
   readonly #events: AppEvents;
   readonly #reader = new FrameReader();
@@ -100,7 +100,7 @@ export class App {
 
   /** Sends a message of ours: it gets an id. */
   tell(payload: string): void {
-    this.#write(`${randomUUID()}|${payload}`);
+    this.#write(`${randomUuid()}|${payload}`);
   }
 
   /** Answers a message of the application. */

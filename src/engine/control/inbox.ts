@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { randomUuid } from '../random.js';
 import { header, headerValues } from '../../sip/headers.js';
 import { printMessage, type SipResponse } from '../../sip/message.js';
 import { METHODS } from '../../sip/methods.js';
 import { tagOf } from '../../sip/name-addr.js';
 import type { AgentEvents } from '../agent/agent.js';
-import { WHY_ENDED, type DialogEvents } from '../agent/dialog.js';
+import type { DialogEvents } from '../agent/dialog.js';
 import type { InviteServer } from '../agent/invite-server.js';
 import type { RequestServer } from '../agent/request-server.js';
 import { responsePeer, type IncomingRequest } from '../transaction/incoming.js';
@@ -12,16 +12,9 @@ import type { App } from './app.js';
 import { responseHeaders, withAddress, type Wishes } from './app-text.js';
 import type { Apps } from './apps.js';
 import type { CallRecords } from './call-records.js';
+import { LegEvents, type LegTaker } from './leg-events.js';
 import type { Leg, Legs } from './legs.js';
-import {
-  addressOf,
-  cancelLine,
-  networkLine,
-  newRequestLine,
-  responseSent,
-  unsolicitedBye,
-  unsolicitedByeLine,
-} from './lines.js';
+import { addressOf, cancelLine, networkLine, newRequestLine, responseSent } from './lines.js';
 import type { SipOrder } from './order.js';
 import type { OutboundApps } from './outbound.js';
 import type { Parking } from './parking.js';
@@ -44,6 +37,7 @@ export class Inbox implements AgentEvents {
   readonly #parking: Parking;
   readonly #records: CallRecords;
   readonly #standIn: StandIn;
+  readonly #taker: LegTaker;
   #outbound: OutboundApps | undefined;
   /** Calls whose first application was lost. A call that ends its application must not end all of them. */
   readonly #offeredAgain = new WeakSet<InviteServer>();
@@ -55,6 +49,14 @@ export class Inbox implements AgentEvents {
     this.#parking = parking;
     this.#records = records;
     this.#standIn = new StandIn(legs);
+    this.#taker = {
+      legs,
+      records,
+      standIn: this.#standIn,
+      deliver: (leg, request) => {
+        this.#deliver(leg, request);
+      },
+    };
   }
 
   /** Requests of these methods go to applications that are called for each. */
@@ -109,7 +111,7 @@ export class Inbox implements AgentEvents {
     const { incoming } = call;
     const id = this.#legs.newId(incoming.callId, incoming.fromTag ?? '');
     const legs = { invite: undefined, dialog: undefined, other: undefined };
-    const leg: Leg = { id, txnId: randomUUID(), app, inherited: false, ...legs };
+    const leg: Leg = { id, txnId: randomUuid(), app, inherited: false, ...legs };
     this.#legs.add(leg);
     this.#questions.add({ kind: 'invite', app, call, leg }, ignore, leg.txnId);
     call.attach({
@@ -174,32 +176,7 @@ export class Inbox implements AgentEvents {
 
   /** What happens in the dialog of a leg. */
   dialogEvents(leg: Leg): DialogEvents {
-    return {
-      acknowledged: (ack) => {
-        this.#legs.ownerOf(leg)?.tell(networkLine(ack, leg.txnId, leg.id));
-      },
-      request: (request) => {
-        const { message } = request.incoming;
-        if (message.method === 'BYE') {
-          this.#records.stop('network', 'normal-release', () => printMessage(message));
-        }
-        this.#deliver(leg, request);
-      },
-      ended: (cause) => {
-        const { other, dialog } = leg;
-        this.#legs.remove(leg);
-        if (cause === 'bye' || dialog === undefined) {
-          return;
-        }
-        const why = cause === 'expired' ? 'session-expired' : 'system-initiated-termination';
-        this.#records.stop('application', why, () => unsolicitedBye(dialog.state.callId, WHY_ENDED[cause]));
-        const owner = this.#legs.ownerOf(leg);
-        owner?.tell(unsolicitedByeLine(leg.id, dialog.state.callId, WHY_ENDED[cause], dialog.state.transport));
-        if (owner === undefined || leg.inherited) {
-          this.#standIn.ended(other, cause);
-        }
-      },
-    };
+    return new LegEvents(this.#taker, leg);
   }
 
   /** Sends the response of an application. */

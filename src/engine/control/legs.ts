@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto';
+import { copyOf } from '../copy-of.js';
+import { randomUuid } from '../random.js';
 import type { AgentDialog } from '../agent/dialog.js';
 import type { InviteClient } from '../agent/invite-client.js';
 import type { App } from './app.js';
@@ -15,8 +16,8 @@ export interface Leg {
   app: App;
   /** Its owner got it from one that is gone, and has not shown yet that it knows the call. */
   inherited: boolean;
-  /** The INVITE, where the application sent it. */
-  readonly invite: InviteClient | undefined;
+  /** The INVITE, where the application sent it; until it is answered and owes no PRACK. */
+  invite: InviteClient | undefined;
   /** Once it was answered. */
   dialog: AgentDialog | undefined;
   /** The other leg of the call, where the application said so: when one ends without it, so does the other. */
@@ -38,8 +39,8 @@ export class Legs {
 
   /** An id for a new leg. A peer that reuses a Call-ID and tag, or an application that does, must not take over another call. */
   newId(callId: string, fromTag: string): string {
-    const id = dialogIdOf(callId, fromTag);
-    return this.#legs.has(id) ? `${id};again=${randomUUID()}` : id;
+    const id = copyOf(dialogIdOf(callId, fromTag));
+    return this.#legs.has(id) ? `${id};again=${randomUuid()}` : id;
   }
 
   add(leg: Leg): void {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUuid } from '../random.js';
 import { header } from '../../sip/headers.js';
 import { parseMessage, printMessage, type SipRequest } from '../../sip/message.js';
 import { parseNameAddr, tagOf } from '../../sip/name-addr.js';
@@ -61,7 +61,7 @@ export class Orders {
     }
     const extra = cancelHeaders(message.headers);
     const left = wishes.giveUp ? invite.giveUp(extra) : invite.cancel(extra);
-    app.reply(order, cancelSent(invite, left, randomUUID()));
+    app.reply(order, cancelSent(invite, left, randomUuid()));
   }
 
   inDialog(app: App, order: SipOrder, message: SipRequest, { pair }: Wishes): void {
@@ -77,9 +77,9 @@ export class Orders {
     const headers = withAddress(dialogHeaders(message.headers), addressOf(transport));
     if (message.method === 'ACK') {
       const text = leg.dialog?.acknowledge(headers, message.body);
-      return app.reply(order, text === undefined ? NO_ACK : requestSent({ text, transport }, randomUUID()));
+      return app.reply(order, text === undefined ? NO_ACK : requestSent({ text, transport }, randomUuid()));
     }
-    const txnId = randomUUID();
+    const txnId = randomUuid();
     const sent = this.#sendInDialog(app, leg, { ...message, headers }, txnId);
     if (typeof sent === 'string') {
       return app.reply(order, sent);
@@ -123,7 +123,7 @@ export class Orders {
   }
 
   #start(app: App, order: SipOrder, send: (txnId: string) => RequestClient): void {
-    const txnId = randomUUID();
+    const txnId = randomUuid();
     try {
       const sent = send(txnId);
       app.reply(order, requestSent(sent, txnId));
@@ -143,7 +143,7 @@ export class Orders {
     if (from === undefined || transport === undefined) {
       return app.reply(order, 'NOK|no address to answer to');
     }
-    const txnId = randomUUID();
+    const txnId = randomUuid();
     const isTaken = this.#agent.adopt(message.body, from, adopted, (call) => {
       app.reply(order, requestSent({ text: printMessage(message), transport }, txnId));
       this.#inbox.handBack(call, app);
@@ -174,7 +174,7 @@ export class Orders {
     if (transport === undefined) {
       return app.reply(order, 'NOK|requested protocol/transport not available');
     }
-    const txnId = randomUUID();
+    const txnId = randomUuid();
     const headers = withAddress(message.headers, addressOf(transport));
     const unsent = completeRequest({ ...message, headers }, transport, this.#agent.first.cseq());
     app.reply(order, requestSent({ text: printMessage(unsent), transport }, txnId));
@@ -195,6 +195,8 @@ export class Orders {
         if (wishes.keep) {
           dialog.neverExpires();
         }
+        dialog.listen(events);
+        leg.invite = invite.owesPrack ? invite : undefined;
         this.#answered(leg, response, dialog);
       },
       failed: (ending) => {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUuid } from '../random.js';
 import type { InviteServer } from '../agent/invite-server.js';
 import type { RequestServer } from '../agent/request-server.js';
 import type { EngineClock, EngineTimer } from '../clock.js';
@@ -47,7 +47,7 @@ export class Questions {
    * @param unanswered called when the application took too long. An INVITE that makes a call has a limit of its own.
    * @returns the transaction id under which the application answers.
    */
-  add(question: Question, unanswered: (question: RequestQuestion) => void, txnId: string = randomUUID()): string {
+  add(question: Question, unanswered: (question: RequestQuestion) => void, txnId: string = randomUuid()): string {
     const timer =
       question.kind === 'invite'
         ? undefined

@@ -78,7 +78,7 @@ export function newTag(): string {
 
 /** A branch of ours: unique, with the magic cookie of RFC 3261 8.1.1.7. */
 export function newBranch(): string {
-  return `z9hG4bK${randomHex(12)}`;
+  return copyOf(`z9hG4bK${randomHex(12)}`);
 }
 
 /** The request with our Via, and no other. */

@@ -1,6 +1,7 @@
 import { printMessage, type SipResponse } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
+import { copyOf } from '../copy-of.js';
 import { isReliable } from '../transport/transport.js';
 import { withoutMessage, type IncomingRequest } from './incoming.js';
 import { InviteServerTransaction, type InviteServerUser } from './invite-server.js';
@@ -45,7 +46,7 @@ export class ReceivedOther implements ServerHandle, NonInviteServerUser {
   #incoming: IncomingRequest;
 
   constructor(layer: ServerLayer, incoming: IncomingRequest, { key, isOwn }: Place) {
-    this.key = key;
+    this.key = copyOf(key);
     this.isOwn = isOwn;
     this.isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
     this.#layer = layer;
@@ -95,7 +96,7 @@ export class ReceivedInvite implements InviteServerHandle, InviteServerUser {
   #incoming: IncomingRequest;
 
   constructor(layer: ServerLayer, incoming: IncomingRequest, { key, isOwn }: Place) {
-    this.key = key;
+    this.key = copyOf(key);
     this.isOwn = isOwn;
     this.#layer = layer;
     this.#incoming = incoming;

@@ -2,6 +2,7 @@ import { header } from '../../sip/headers.js';
 import { printMessage, type Header, type SipRequest } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
+import { copyOf } from '../copy-of.js';
 import { isReliable, type Peer, type Transport } from '../transport/transport.js';
 import type { IncomingResponse } from './incoming.js';
 import { InviteClientTransaction, type InviteClientUser } from './invite-client.js';
@@ -57,7 +58,7 @@ export class SentOther implements ClientHandle, NonInviteClientUser {
     user: ClientUser,
     isProbe: boolean,
   ) {
-    this.key = `${branch} ${request.method}`;
+    this.key = copyOf(`${branch} ${request.method}`);
     this.peer = peer;
     this.transport = transport;
     this.isProbe = isProbe;
@@ -142,7 +143,7 @@ export class SentInvite implements InviteHandle, InviteClientUser {
     { branch, peer, transport }: OnItsWay,
     user: ClientUser,
   ) {
-    this.key = `${branch} INVITE`;
+    this.key = copyOf(`${branch} INVITE`);
     this.branch = branch;
     this.peer = peer;
     this.transport = transport;

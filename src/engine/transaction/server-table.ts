@@ -1,3 +1,4 @@
+import { copyOf } from '../copy-of.js';
 import type { IncomingRequest } from './incoming.js';
 import type { Received } from './received.js';
 
@@ -11,7 +12,7 @@ export class ServerTable {
     this.#entries.set(received.key, received);
     const { incoming, isOwn } = received;
     if (!isOwn && incoming.toTag === undefined && incoming.message.method !== 'CANCEL') {
-      received.mergeKey = mergeKey(incoming);
+      received.mergeKey = copyOf(mergeKey(incoming));
       this.#firsts.set(received.mergeKey, received);
     }
   }
