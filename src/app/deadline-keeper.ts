@@ -12,7 +12,7 @@ export class DeadlineKeeper {
   heard(attempt: Attempt, { id: service }: Service, outcome: AttemptOutcome): void {
     const { startedAt, firstResponseAt, progressAt, planned, missed } = attempt;
     const isOver = outcome.kind === 'answered' && progressAt !== undefined;
-    if (firstResponseAt === undefined || isOver) {
+    if (firstResponseAt === undefined || isOver || outcome.kind === 'slow') {
       return;
     }
     this.learned.responded(planned.trunk, between(startedAt, firstResponseAt), planned.deadlines.resend);

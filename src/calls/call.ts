@@ -118,6 +118,8 @@ export type CallEvent =
     }
   /** A reply is due to the first datagram of an attempt. */
   | { readonly type: 'miss-due'; readonly attempt: AttemptId }
+  /** It should have progressed by now, as calls here usually do. */
+  | { readonly type: 'slow-due'; readonly attempt: AttemptId }
   /** Nothing was heard of an attempt for so long that quick probes are to tell silent from slow. */
   | { readonly type: 'doubt-due'; readonly attempt: AttemptId }
   | { readonly type: 'ring-due' }

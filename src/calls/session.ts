@@ -274,6 +274,7 @@ export class CallSession {
     this.#after(deadlines.silence, { type: 'deadline', attempt: id, which: 'silence', sent });
     this.#after(deadlines.progress, { type: 'deadline', attempt: id, which: 'progress', sent });
     this.#after(deadlines.miss, { type: 'miss-due', attempt: id });
+    this.#after(deadlines.slow, { type: 'slow-due', attempt: id });
     this.#after(deadlines.doubt, { type: 'doubt-due', attempt: id });
     if (role === 'canary') {
       const patience = coldDeadlines(trunk.kind);

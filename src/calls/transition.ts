@@ -55,6 +55,8 @@ function apply(draft: Draft, event: CallEvent): void {
       return onBlameDue(draft, event.attempt, event.which, event.sent);
     case 'miss-due':
       return onUnheard(draft, event.attempt, 'missed');
+    case 'slow-due':
+      return onSlow(draft, event.attempt);
     case 'doubt-due':
       return onUnheard(draft, event.attempt, 'unheard');
     case 'rings-too-long':
@@ -229,6 +231,15 @@ function hasMissed({ state }: Attempt, which: Lateness): boolean {
 function onUnheard(draft: Draft, id: AttemptId, kind: 'missed' | 'unheard'): void {
   if (draft.find(id)?.state.phase === 'silent') {
     draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind } });
+  }
+}
+
+/** A silent attempt is slow only where 100 Trying does not reach us; elsewhere its silence is a matter of its own. */
+function onSlow(draft: Draft, id: AttemptId): void {
+  const attempt = draft.find(id);
+  const isTrying = attempt?.state.phase === 'trying';
+  if (isTrying || (attempt?.state.phase === 'silent' && attempt.planned.deadlines.doubt !== undefined)) {
+    draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'slow' } });
   }
 }
 

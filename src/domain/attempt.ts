@@ -12,6 +12,8 @@ export interface Deadlines {
   readonly progress: Milliseconds;
   /** After so long without any response a datagram is missed: it may be lost. Undefined where 100 Trying does not reach us. */
   readonly miss?: Milliseconds;
+  /** After so long without trusted progress it is slower than calls here usually are, though not late yet. Sooner than `progress`. */
+  readonly slow?: Milliseconds;
   /**
    * Given only where the SIP server keeps 100 Trying to itself, so that silent and slow look the same: an attempt of which
    * nothing was heard so long after its INVITE starts the quick probes, which tell.

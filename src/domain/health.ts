@@ -22,6 +22,8 @@ export type AttemptOutcome =
   | { readonly kind: 'unheard' }
   /** A datagram of it got no reply in time. It may be lost; a row of them says more. */
   | { readonly kind: 'missed' }
+  /** It got no further than 100 for longer than calls here usually take. A row of them says more. */
+  | { readonly kind: 'slow' }
   /** A call that was answered, and had stood, was cut off by the path. */
   | { readonly kind: 'cut'; readonly reason: string }
   | { readonly kind: 'failed'; readonly verdict: Verdict };

@@ -22,9 +22,11 @@ import { emptyLedgers, isOutweighed, type Ledgers, pointsForDown } from './ledge
 import type { ProbeNeed } from './probing.js';
 import { saveCarrier, saveTrunk } from './saved.js';
 import { type SharedFate, SilenceWatch } from './silence.js';
+import { StallWatch } from './stalls.js';
 import {
   admitsCanary,
   canaryStarted,
+  castDoubt,
   cutOff,
   forgetMisses,
   nextTick,
@@ -68,6 +70,8 @@ export class HealthBook {
   readonly #carriers: readonly CarrierEntry[];
   readonly #silence: SilenceWatch;
   readonly #busy: BusyWatch;
+  readonly #stalls: StallWatch;
+  readonly #weighings = new Map<number, HealthSettings>();
   #deafUntil: Instant | undefined;
   #selfDoubtSince: Instant | undefined;
   #view: HealthView | undefined;
@@ -91,6 +95,7 @@ export class HealthBook {
     this.#carriers = carrierEntries(this.#trunks, start, now);
     this.#silence = new SilenceWatch(network, settings.probes.missesToDown);
     this.#busy = new BusyWatch(settings.busy);
+    this.#stalls = new StallWatch(this.#carriers);
   }
 
   /** Grows by one whenever a state changes, or whether anybody is heard. */
@@ -112,10 +117,11 @@ export class HealthBook {
     }
     const isOld = concerned.some(({ health }) => evidence.type === 'attempt' && isOutweighed(health.ledgers, evidence));
     const changes = concerned.flatMap((entry) =>
-      moveTrunk(entry, observe(entry.health, evidence, now, this.#settings, this.#around(entry)), now),
+      moveTrunk(entry, observe(entry.health, evidence, now, this.#weighed(entry), this.#around(entry)), now),
     );
     const gone = [...fallen, ...(isOld ? [] : this.#failTogether(concerned, evidence))];
     changes.push(...gone.flatMap(({ entries: lost, cause }) => this.#cutOff(lost, cause, now)));
+    changes.push(...this.#seeStalls(concerned, evidence, now));
     return this.#changed(changes, now);
   }
 
@@ -306,8 +312,46 @@ export class HealthBook {
     }
     return entries.flatMap((entry) => {
       const of = this.#carriers.find(({ trunks }) => trunks.includes(entry));
-      return of === undefined ? [] : failTogether(of, entry, evidence, this.#settings);
+      return of === undefined ? [] : failTogether(of, entry, evidence, this.#weighed(entry));
     });
+  }
+
+  /** Where calls stall now and then, and nothing is wrong, it takes more of them in a row to take a trunk down. */
+  #weighed({ carrier }: TrunkEntry): HealthSettings {
+    const inARow = this.#stalls.callsInARow(carrier);
+    const known = this.#weighings.get(inARow) ?? withStalls(this.#settings, inARow);
+    this.#weighings.set(inARow, known);
+    return known;
+  }
+
+  /** Calls that get 100 and then nothing, on all trunks of a carrier together. */
+  #seeStalls(concerned: readonly TrunkEntry[], evidence: Evidence, now: Instant): readonly HealthChange[] {
+    const [entry] = concerned;
+    if (evidence.type !== 'attempt' || entry === undefined || !this.#settings.correlation) {
+      return [];
+    }
+    const { carrier, service, trunk } = entry;
+    if (!this.#stalls.see(carrier, trunk, evidence, now)) {
+      return [];
+    }
+    const touched = this.#carriers.filter((each) => each.carrier === carrier || each.service === service);
+    return touched.flatMap((each) => this.#judgeStalls(each, now));
+  }
+
+  #judgeStalls({ carrier, service, trunks }: CarrierEntry, now: Instant): readonly HealthChange[] {
+    const inService = trunks.filter(({ health }) => health.state !== 'down');
+    const stall = this.#stalls.judge(carrier, service, now, inService.length);
+    if (stall === undefined) {
+      return [];
+    }
+    const calls = stall.calls === 1 ? 'a call' : `${stall.calls} calls in a row`;
+    const cause = `${calls} got 100 from ${carrier}, then nothing`;
+    return stall.finding === 'gone'
+      ? this.#cutOff(inService, `${cause}, while others got through elsewhere`, now)
+      : inService.flatMap((entry) => {
+          const doubt = { cause, from: stall.from };
+          return moveTrunk(entry, castDoubt(entry.health, doubt, now, this.#settings, this.#around(entry)), now);
+        });
   }
 
   #cutOff(entries: readonly TrunkEntry[], cause: string, now: Instant): readonly HealthChange[] {
@@ -335,6 +379,12 @@ export class HealthBook {
 
 /** What was sent just before we heard somebody again may still be missed. */
 const ourSilenceEcho = ms(700);
+
+function withStalls(settings: HealthSettings, inARow: number): HealthSettings {
+  const { calls, points } = settings;
+  const down = Math.min(calls.stalled.down, (1.001 * points.down) / inARow);
+  return { ...settings, calls: { ...calls, stalled: { ...calls.stalled, down } } };
+}
 
 /** Trunks that were lost together. */
 interface Lost {
@@ -377,7 +427,7 @@ function isMiss(evidence: Evidence): boolean {
 
 /** Something that was waited for did not come: our own ears may be the reason. */
 function isAbsence(evidence: Evidence): boolean {
-  if (isMiss(evidence)) {
+  if (isMiss(evidence) || (evidence.type === 'attempt' && evidence.outcome.kind === 'slow')) {
     return true;
   }
   return failureOf(evidence)?.kind === 'stalled';

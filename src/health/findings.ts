@@ -1,10 +1,14 @@
 import type { Evidence } from '../domain/health.js';
 import type { FoundBy } from '../domain/saved-health.js';
-import { type Ledgers, pointsForDown } from './ledgers.js';
+import { type Ledgers, pointsForDown, type SharedDoubt } from './ledgers.js';
 import type { HealthSettings } from './weights.js';
 
-/** What sets the machine in motion: evidence, time alone, or that all of what the trunk shares was judged gone. */
-export type Input = Evidence | { readonly type: 'tick' } | { readonly type: 'cut'; readonly cause: string };
+/** What sets the machine in motion: evidence, time alone, or that what the trunk shares was judged gone, or is in doubt. */
+export type Input =
+  | Evidence
+  | { readonly type: 'tick' }
+  | { readonly type: 'cut'; readonly cause: string }
+  | { readonly type: 'doubt'; readonly doubt: SharedDoubt };
 
 /** Trouble, and which kind of evidence found it. */
 export interface Finding {
@@ -139,6 +143,7 @@ export function goodCause(input: Input): string {
     case 'line':
     case 'tick':
     case 'cut':
+    case 'doubt':
       return 'nothing against it';
   }
 }

@@ -28,8 +28,17 @@ export interface ProbeLedger {
 /** A failure that a call found. */
 interface CallFailure {
   readonly at: Instant;
+  /** When that call left, as far as it is known. */
+  readonly from?: Instant | undefined;
   readonly kind: FailureKind;
   readonly reason: string;
+}
+
+/** What calls found on other trunks of the carrier, so that this one is in doubt too. */
+export interface SharedDoubt {
+  readonly cause: string;
+  /** When the last of those calls left. */
+  readonly from: Instant;
 }
 
 /** What calls, drills and media found. No probe ever changes it. */
@@ -46,6 +55,8 @@ export interface CallLedger {
   readonly failures: number;
   readonly last: CallFailure | undefined;
   readonly lastGoodAt: Instant | undefined;
+  /** When the call left that left last of those that progressed or were answered. */
+  readonly lastGoodFrom?: Instant | undefined;
 }
 
 /** What the line below the trunk (E1, SIM) is known to be. */
@@ -152,15 +163,17 @@ function writeAttempt(ledgers: Ledgers, evidence: AttemptEvidence, now: Instant,
   const { outcome } = evidence;
   switch (outcome.kind) {
     case 'answered':
-      return kept(rated(reached(ledgers, evidence.heardAt ?? now), false, settings), settings);
+      return kept(rated(reached(ledgers, evidence.heardAt ?? now, evidence.startedAt), false, settings), settings);
     case 'progressed':
-      return progressed(ledgers, now, settings);
+      return progressed(ledgers, now, evidence.startedAt, settings);
+    case 'slow':
+      return ledgers;
     case 'unheard':
       return { ...ledgers, probe: { ...ledgers.probe, doubtSince: ledgers.probe.doubtSince ?? now } };
     case 'missed':
       return { ...ledgers, probe: missedByCall(ledgers.probe, now) };
     case 'failed':
-      return failed(ledgers, outcome.verdict, isOutweighed(ledgers, evidence), now, settings);
+      return failed(ledgers, outcome.verdict, countOf(ledgers, evidence), evidence.startedAt, now, settings);
     case 'cut':
       return cut(ledgers, outcome.reason, now, settings);
   }
@@ -176,6 +189,29 @@ export function isOutweighed({ calls }: Ledgers, { outcome, startedAt }: Attempt
   const isAbsence =
     outcome.kind === 'failed' && (outcome.verdict.kind === 'silent' || outcome.verdict.kind === 'stalled');
   return isAbsence && startedAt !== undefined && calls.lastGoodAt !== undefined && calls.lastGoodAt > startedAt;
+}
+
+/**
+ * What a failure counts for: nothing where it is outweighed. Beside one that got 100 and then nothing, a call that left
+ * before it proves little: it may be answered yet when the core is dead. Then it makes the trunk suspect, but no more.
+ */
+function countOf(ledgers: Ledgers, evidence: AttemptEvidence): 'all' | 'doubt' | 'nothing' {
+  const { outcome, startedAt } = evidence;
+  if (!isOutweighed(ledgers, evidence)) {
+    return 'all';
+  }
+  const { lastGoodFrom } = ledgers.calls;
+  const isLatest = startedAt !== undefined && (lastGoodFrom === undefined || lastGoodFrom <= startedAt);
+  return isLatest && outcome.kind === 'failed' && outcome.verdict.kind === 'stalled' ? 'doubt' : 'nothing';
+}
+
+/** A call that left before those that stall proves nothing against them. */
+function isBeforeStall({ last }: CallLedger, startedAt: Instant | undefined): boolean {
+  return last?.kind === 'stalled' && last.from !== undefined && startedAt !== undefined && startedAt < last.from;
+}
+
+function later(known: Instant | undefined, at: Instant | undefined): Instant | undefined {
+  return at === undefined || (known !== undefined && known > at) ? known : at;
 }
 
 function counted(
@@ -205,30 +241,31 @@ function cut(ledgers: Ledgers, reason: string, now: Instant, settings: HealthSet
 }
 
 /** A call or a drill that reached the far end clears what calls found, but not what media found. */
-function reached(ledgers: Ledgers, heardAt: Instant): Ledgers {
+function reached(ledgers: Ledgers, heardAt: Instant, startedAt?: Instant): Ledgers {
   const { probe, calls } = ledgers;
   const lastGoodAt = calls.lastGoodAt !== undefined && calls.lastGoodAt > heardAt ? calls.lastGoodAt : heardAt;
   // What failed after the answer was heard is not outweighed by it.
   const isNewest = calls.last === undefined || calls.last.at <= heardAt;
-  const clear = isNewest ? { points: 0, downPoints: 0, failures: 0 } : {};
+  const points = isBeforeStall(calls, startedAt) ? calls.points : 0;
+  const clear = isNewest ? { points, downPoints: 0, failures: 0 } : {};
   const isHeard = probe.doubtSince === undefined || probe.doubtSince <= heardAt;
   return {
     ...ledgers,
     probe: isHeard ? { ...probe, missesAlone: 0, callMisses: 0 } : probe,
-    calls: { ...calls, ...clear, lastGoodAt },
+    calls: { ...calls, ...clear, lastGoodAt, lastGoodFrom: later(calls.lastGoodFrom, startedAt ?? heardAt) },
     proven: true,
   };
 }
 
-function progressed(ledgers: Ledgers, now: Instant, settings: HealthSettings): Ledgers {
+function progressed(ledgers: Ledgers, now: Instant, startedAt: Instant | undefined, settings: HealthSettings): Ledgers {
   const { probe, calls } = ledgers;
   const back = settings.points.progress;
-  const points = Math.max(0, calls.points - back);
+  const points = isBeforeStall(calls, startedAt) ? calls.points : Math.max(0, calls.points - back);
   const downPoints = Math.max(0, calls.downPoints - back);
   return {
     ...ledgers,
     probe: { ...probe, missesAlone: 0, callMisses: 0 },
-    calls: { ...calls, points, downPoints, lastGoodAt: now },
+    calls: { ...calls, points, downPoints, lastGoodAt: now, lastGoodFrom: later(calls.lastGoodFrom, startedAt ?? now) },
     proven: true,
   };
 }
@@ -236,7 +273,8 @@ function progressed(ledgers: Ledgers, now: Instant, settings: HealthSettings): L
 function failed(
   before: Ledgers,
   verdict: Verdict,
-  outweighed: boolean,
+  counts: 'all' | 'doubt' | 'nothing',
+  from: Instant | undefined,
   now: Instant,
   settings: HealthSettings,
 ): Ledgers {
@@ -250,10 +288,12 @@ function failed(
   const rates = rated(ledgers, true, settings);
   // The resend got no reply either.
   const counted = verdict.kind === 'silent' ? { ...rates, probe: missedByCall(rates.probe, now) } : rates;
-  const last = { at: now, kind: verdict.kind, reason: verdict.reason };
-  return outweighed
-    ? { ...counted, calls: { ...counted.calls, last } }
-    : addFailure(counted, points, pointsForDown(ledgers, verdict, settings), last, settings);
+  const last = { at: now, from, kind: verdict.kind, reason: verdict.reason };
+  if (counts === 'nothing') {
+    return { ...counted, calls: { ...counted.calls, last } };
+  }
+  const downPoints = counts === 'all' ? pointsForDown(ledgers, verdict, settings) : 0;
+  return addFailure(counted, points, downPoints, last, settings);
 }
 
 /**
@@ -291,6 +331,18 @@ function addFailure(
       last,
     },
   };
+}
+
+/** In doubt by what calls found on other trunks: behind the others until a call of its own gets through, but no nearer to down. */
+export function shareDoubt(
+  ledgers: Ledgers,
+  { cause, from }: SharedDoubt,
+  now: Instant,
+  settings: HealthSettings,
+): Ledgers {
+  const { calls } = ledgers;
+  const last: CallFailure = { at: now, from, kind: 'stalled', reason: cause };
+  return { ...ledgers, calls: { ...calls, points: Math.max(calls.points, settings.points.suspect), last } };
 }
 
 function isPathFailure(kind: FailureKind): boolean {

@@ -13,7 +13,7 @@ import {
   reasonForDown,
   reasonToFallBack,
 } from './findings.js';
-import { emptyLedgers, type Ledgers, write } from './ledgers.js';
+import { emptyLedgers, type Ledgers, type SharedDoubt, shareDoubt, write } from './ledgers.js';
 import type { HealthSettings } from './weights.js';
 
 /** How long the trunk had to wait last time, and when it last came back. */
@@ -122,6 +122,17 @@ export function cutOff(
     : transition(health, { type: 'cut', cause }, { now, settings, ...around });
 }
 
+/** Calls stall behind all trunks of its carrier: this one goes behind the others too, until a call gets through. */
+export function castDoubt(
+  health: TrunkHealth,
+  doubt: SharedDoubt,
+  now: Instant,
+  settings: HealthSettings,
+  around: Surroundings = alone,
+): Observation {
+  return transition(health, { type: 'doubt', doubt }, { now, settings, ...around });
+}
+
 /** Forgets datagrams that got no reply: the silence was our own. */
 export function forgetMisses(health: TrunkHealth): TrunkHealth {
   const { probe } = health.ledgers;
@@ -191,10 +202,25 @@ interface Moment extends Surroundings {
 
 function transition(before: TrunkHealth, input: Input, moment: Moment): Observation {
   const { now, settings } = moment;
-  const isEvidence = input.type !== 'tick' && input.type !== 'cut';
-  const ledgers = isEvidence ? write(before.ledgers, input, now, settings) : before.ledgers;
+  const ledgers = written(before.ledgers, input, now, settings);
   const health = step({ ...before, ledgers }, input, moment);
   return health.state === before.state ? { health } : { health, change: health.cause };
+}
+
+function written(ledgers: Ledgers, input: Input, now: Instant, settings: HealthSettings): Ledgers {
+  switch (input.type) {
+    case 'tick':
+    case 'cut':
+      return ledgers;
+    case 'doubt':
+      return shareDoubt(ledgers, input.doubt, now, settings);
+    case 'attempt':
+    case 'drill':
+    case 'line':
+    case 'media':
+    case 'probe':
+      return write(ledgers, input, now, settings);
+  }
 }
 
 function step(health: TrunkHealth, input: Input, moment: Moment): TrunkHealth {

@@ -73,7 +73,7 @@ export const defaultHealthSettings: HealthSettings = {
   calls: {
     // Rows of datagrams decide, calls and probes together: two lost packets must not. Without probes calls decide alone.
     silent: path,
-    // One lost 180 looks the same, so three in a row.
+    // One lost 180 looks the same, so three in a row, and more where they are lost now and then.
     stalled: { ...path, down: 0.7 },
     refused: path,
     rejected: path,

@@ -57,20 +57,42 @@ export function withoutTrying(usual: Deadlines, firstProvisional: RoundTrip | un
     ? ms(Math.min(silenceRange.ceiling, Math.max(hidden.floor, lateAfter(firstProvisional))))
     : undefined;
   const isFirst = silence !== undefined && silence < usual.progress;
-  return { silence: isFirst ? silence : undefined, progress: usual.progress, doubt: hidden.doubt };
+  const { progress, slow } = usual;
+  return {
+    silence: isFirst ? silence : undefined,
+    progress,
+    doubt: hidden.doubt,
+    ...(slow === undefined ? {} : { slow }),
+  };
 }
 
 function soonRinging(learned: RoundTrip | undefined): learned is RoundTrip {
   return learned !== undefined && learned.samples >= hidden.samplesToTrust && learned.smoothed < hidden.slow;
 }
 
+/** Nothing is slow before. */
+const soonestSlow = 300;
+
+/**
+ * When a call is slower than usual, though not late yet.
+ *
+ * @param usually the time before which nearly all calls progress; undefined while too little is known.
+ */
+export function slowAfter(usually: Milliseconds | undefined, progress: Milliseconds): Milliseconds {
+  return ms(Math.min(progress, usually === undefined ? progress / 2 : Math.max(soonestSlow, 2 * usually)));
+}
+
 /** A reply that takes longer may be lost (DESIGN 5). */
 const firstMiss = ms(150);
 
 const cold: Readonly<Record<TrunkKind, Deadlines>> = {
-  sip: { miss: firstMiss, silence: silenceRange.cold, progress: progressRange.sip.cold },
-  e1: { miss: firstMiss, silence: silenceRange.cold, progress: progressRange.e1.cold },
-  mobile: { miss: firstMiss, silence: silenceRange.cold, progress: progressRange.mobile.cold },
+  sip: coldWithin(progressRange.sip),
+  e1: coldWithin(progressRange.e1),
+  mobile: coldWithin(progressRange.mobile),
 };
+
+function coldWithin({ cold: progress }: DeadlineRange): Deadlines {
+  return { miss: firstMiss, silence: silenceRange.cold, progress, slow: slowAfter(undefined, progress) };
+}
 
 const tight: Deadlines = { miss: firstMiss, silence: ms(300), progress: ms(800) };

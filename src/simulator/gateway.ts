@@ -78,7 +78,8 @@ export class SimulatedGateway {
   readonly #probed: readonly Probed[];
   readonly #open = new Set<OpenCall>();
   readonly #hedges = new HedgeBudget();
-  readonly #deadlines = new LearnedDeadlines();
+  /** What it has learned of its trunks. */
+  readonly deadlines = new LearnedDeadlines();
   #plans: Plans;
   #version = 0;
   #turn = 0;
@@ -198,6 +199,7 @@ export class SimulatedGateway {
     );
     call.legs.set(name, leg);
     this.#later(call, deadlines.miss, { type: 'miss-due', attempt: name });
+    this.#later(call, deadlines.slow, { type: 'slow-due', attempt: name });
     this.#later(call, deadlines.silence, { type: 'deadline', attempt: name, which: 'silence' });
     this.#later(call, deadlines.progress, { type: 'deadline', attempt: name, which: 'progress' });
     if (role === 'canary') {
@@ -246,14 +248,15 @@ export class SimulatedGateway {
     { id: service }: Service,
     outcome: AttemptOutcome,
   ): void {
-    if (firstResponseAt === undefined || (outcome.kind === 'answered' && progressAt !== undefined)) {
+    const isOver = outcome.kind === 'answered' && progressAt !== undefined;
+    if (firstResponseAt === undefined || isOver || outcome.kind === 'slow') {
       return;
     }
     const { trunk, route, deadlines } = planned;
-    this.#deadlines.responded(trunk, between(startedAt, firstResponseAt), deadlines.resend);
+    this.deadlines.responded(trunk, between(startedAt, firstResponseAt), deadlines.resend);
     if (progressAt !== undefined) {
       const way = { trunk: trunk.id, service, destination: route.destination };
-      this.#deadlines.progressed(way, between(startedAt, progressAt));
+      this.deadlines.progressed(way, between(startedAt, progressAt));
     }
   }
 
@@ -349,7 +352,7 @@ export class SimulatedGateway {
   #build(): Plans {
     return buildPlans(this.#network, this.book.view(), (route, trunk) => {
       const [ledgers] = this.book.ledgers(trunk.id);
-      const learned = this.#deadlines.of(route, trunk);
+      const learned = this.deadlines.of(route, trunk);
       return ledgers === undefined ? learned : { ...learned, miss: probeTimeout(ledgers.probe) };
     });
   }

@@ -77,6 +77,7 @@ export class World {
   readonly #random: SeededRandom;
   readonly #settings: WorldSettings;
   readonly #swallowed = new Map<Fault, number>();
+  readonly #hanging = new Map<string, number>();
   faults: readonly Fault[] = [];
 
   constructor(timeline: Timeline, random: SeededRandom, settings: WorldSettings) {
@@ -88,6 +89,11 @@ export class World {
   /** When a fault swallowed its first request, if it did. */
   swallowedAt(fault: Fault): number | undefined {
     return this.#swallowed.get(fault);
+  }
+
+  /** When a lying trunk first left a call of the service with 100 and nothing else, if one did. */
+  leftHangingAt(service: string): number | undefined {
+    return this.#hanging.get(service);
   }
 
   /** Whether a trunk of the carrier has a fault now, or had one within `grace` milliseconds. */
@@ -164,7 +170,9 @@ export class World {
       return;
     }
     this.#respond(leg, 100);
-    if (this.#faultOf(leg.trunk, leg.service)?.kind !== 'lie') {
+    if (this.#faultOf(leg.trunk, leg.service)?.kind === 'lie') {
+      this.#hanging.set(leg.service, this.#hanging.get(leg.service) ?? this.#timeline.now);
+    } else {
       this.#timeline.after(this.#random.between(...this.#settings.ringsAfter), () => {
         this.#ring(leg);
       });

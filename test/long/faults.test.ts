@@ -133,7 +133,7 @@ for (const [index, [name, fault]] of DEAD_CORE.entries()) {
     const scenario = fault.startsWith('drop') ? 'caller-offered-again.xml' : 'caller.xml';
     const sipp = await callers(net, lab, 20, 1, scenario);
     t.match(sipp, { exitCode: 0, successful: 20, failed: 0 }, '20 of 20 were answered');
-    const times = sipp.times['2'] ?? [];
+    const times = await rangAfter(lab, 20);
     t.ok((times[0] ?? Number.NaN) < 4_000, `the first rang after ${times[0]} ms (promise: 4 s)`);
     const later = Math.max(...times.slice(2));
     t.ok(later < 3_000, `from the third on they rang within ${later} ms (promise: 1 s)`);
@@ -141,6 +141,12 @@ for (const [index, [name, fault]] of DEAD_CORE.entries()) {
     t.ok(connected >= 20, `an answering point was connected ${connected} times`);
     await greenButDown(t, lab);
   });
+}
+
+/** When the last calls rang, in milliseconds, in the order in which they came. */
+async function rangAfter(lab: TestLab, calls: number): Promise<readonly number[]> {
+  const inOrder = (await lab.calls()).toSorted((a, b) => a.startedAt.localeCompare(b.startedAt));
+  return inOrder.slice(-calls).map(({ ringingAfterMs }) => Math.round(ringingAfterMs ?? Number.NaN));
 }
 
 /** Its probes are answered, and yet no call goes there first. */

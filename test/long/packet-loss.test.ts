@@ -38,6 +38,9 @@ t.test('P5 1,000 hours with 5 % of the datagrams lost each way: no carrier is ta
   busy.runUntil(4 * HOUR);
   const { length } = busy.results;
   t.equal(falselyGone(busy), 0, `4 h at ${RATE} calls/s, a carrier of two trunks, ${length} calls`);
+  const lone = simulation(3, one, RATE);
+  lone.runUntil(2 * HOUR);
+  t.equal(falselyGone(lone), 0, `2 h at ${RATE} calls/s, carriers of one trunk, ${lone.results.length} calls`);
   t.equal(busy.results.filter(({ answered }) => !answered).length, 0, 'no call is lost');
   t.end();
 });

@@ -39,9 +39,9 @@ function repeat(times: number, action: (index: number) => void): void {
 
 t.test('cold, the deadlines are those of the kind of trunk', async (t) => {
   const learned = new LearnedDeadlines();
-  t.same(learned.of(route, trunk()), { silence: 600, progress: 2_500 });
-  t.same(new LearnedDeadlines().of(route, trunk('e1')), { silence: 600, progress: 3_000 });
-  t.same(new LearnedDeadlines().of(route, trunk('mobile')), { silence: 600, progress: 8_000 });
+  t.same(learned.of(route, trunk()), { silence: 600, progress: 2_500, slow: 1_250 });
+  t.same(new LearnedDeadlines().of(route, trunk('e1')), { silence: 600, progress: 3_000, slow: 1_500 });
+  t.same(new LearnedDeadlines().of(route, trunk('mobile')), { silence: 600, progress: 8_000, slow: 4_000 });
 });
 
 t.test('a trunk that answers in 5 ms is silent after 150 ms, and gets its INVITE again after 50 ms', async (t) => {

@@ -52,21 +52,21 @@ class Bench {
 
 t.test('where 100 Trying reaches us the deadlines are the usual ones', (t) => {
   const bench = new Bench(true);
-  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500 });
+  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500, slow: 1_250 });
   bench.call({ kind: 'answered' }, 20);
-  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500 });
+  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500, slow: 1_250 });
   bench.keeper.close();
   t.end();
 });
 
 t.test('where it does not, a silence deadline is earned by ringing soon, and lost by being slow', (t) => {
   const bench = new Bench(false);
-  const progressOnly = { silence: undefined, progress: 2_500, doubt: 500 };
+  const progressOnly = { silence: undefined, progress: 2_500, slow: 1_250, doubt: 500 };
   t.same(bench.first.deadlines, progressOnly);
   for (let calls = 0; calls < 5; calls += 1) {
     bench.call({ kind: 'progressed' }, 200);
   }
-  t.same(bench.first.deadlines, { silence: 1_200, progress: 2_500, doubt: 500 });
+  t.same(bench.first.deadlines, { silence: 1_200, progress: 2_500, slow: 1_250, doubt: 500 });
   const verdict = judge({ service: 'emergency', origin: 'deadline', which: 'unheard' });
   for (let calls = 0; calls < 5; calls += 1) {
     bench.call({ kind: 'failed', verdict });

@@ -148,8 +148,8 @@ t.test('the order of a plan', (t) => {
   t.same(planOf([]), []);
   t.same(plan(buildPlans(networkOf(lab), viewOf(lab)), id<ServiceId>('999'), { turn: 0 }), []);
   const [first, , , , last] = planOf(lab);
-  t.same(first?.deadlines, { miss: 150, silence: 600, progress: 2_500 });
-  t.same(last?.deadlines, { miss: 150, silence: 600, progress: 8_000 });
+  t.same(first?.deadlines, { miss: 150, silence: 600, progress: 2_500, slow: 1_250 });
+  t.same(last?.deadlines, { miss: 150, silence: 600, progress: 8_000, slow: 4_000 });
   t.end();
 });
 
@@ -252,7 +252,7 @@ t.test('deadlines stay in their range', (t) => {
   for (const kind of ['sip', 'e1', 'mobile'] as const) {
     const { floor, cold, ceiling } = progressRange[kind];
     t.ok(floor < cold && cold < ceiling);
-    t.same(coldDeadlines(kind), { miss: 150, silence: silenceRange.cold, progress: cold });
+    t.same(coldDeadlines(kind), { miss: 150, silence: silenceRange.cold, progress: cold, slow: cold / 2 });
     t.ok(canaryDeadlines(kind).progress <= cold);
   }
   t.end();
@@ -266,11 +266,15 @@ t.test('deadlines where 100 Trying does not reach us', (t) => {
     samples,
   });
   const doubt = 500;
-  const only = { silence: undefined, progress: 2_500, doubt };
+  const only = { silence: undefined, progress: 2_500, slow: 1_250, doubt };
   t.same(withoutTrying(usual, undefined), only, 'nothing learned: the progress deadline alone');
   t.same(withoutTrying(usual, ringsAfter(200, 4)), only, 'too little learned');
   t.same(withoutTrying(usual, ringsAfter(1_000)), only, 'a trunk that rings slowly');
-  t.same(withoutTrying(usual, ringsAfter(200)), { silence: 1_200, progress: 2_500, doubt }, 'after the first resend');
+  t.same(
+    withoutTrying(usual, ringsAfter(200)),
+    { silence: 1_200, progress: 2_500, slow: 1_250, doubt },
+    'after the first resend',
+  );
   t.same(withoutTrying(usual, ringsAfter(900, 50, 100)).silence, 1_300, 'as learned');
   t.same(withoutTrying(usual, ringsAfter(900, 50, 400)).silence, silenceRange.ceiling);
   const canary = withoutTrying(canaryDeadlines('sip'), ringsAfter(200));
