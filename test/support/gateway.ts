@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CallReport } from '../../src/domain/call-report.js';
+import type { SavedHealth } from '../../src/domain/saved-health.js';
 import { endProcess } from './end-process.js';
 import { startDrachtio, usesDrachtio, type DrachtioProcess } from './drachtio-server.js';
 
@@ -34,6 +35,17 @@ export interface TestSite {
   readonly servers?: readonly string[];
   /** Where its journal is; otherwise in a folder that goes with the test. */
   readonly journal?: string;
+  /** Changes a file of the site before it is written. */
+  readonly edit?: (file: 'dialplan' | 'inventory', text: string) => string;
+  /** What an earlier process knew of health and traffic. */
+  readonly saved?: SavedHealth;
+}
+
+/** What an alarm says. */
+interface AlarmLine {
+  readonly kind: string;
+  readonly severity: string;
+  readonly text: string;
 }
 
 /** A running gateway with its embedded engine, or with the drachtio-server that the environment names. */
@@ -44,11 +56,15 @@ export interface TestGateway {
   readonly pid: number;
   calls(): Promise<readonly CallReport[]>;
   health(): Promise<unknown>;
+  /** The alarms that are on, the worst first. */
+  alarms(): Promise<readonly AlarmLine[]>;
   /** `engine` is what is open in the embedded engine; drachtio-server does not tell. */
   stats(): Promise<{
     readonly openCalls: number;
     readonly dialogs: number;
     readonly channels: readonly { readonly trunk: string; readonly used: number; readonly total: number }[];
+    /** Calls at answering points of which it is known how many they can take. */
+    readonly destinations: readonly { readonly destination: string; readonly used: number; readonly total: number }[];
     readonly engine?: EngineCounts;
   }>;
   /** Changes its site files, and lets it read them again. */
@@ -76,6 +92,10 @@ interface EngineCounts {
 export async function startGateway(site: TestSite): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-site-'));
   writeSite(folder, site);
+  if (site.saved !== undefined) {
+    mkdirSync(join(folder, 'journal'));
+    writeFileSync(join(folder, 'journal/health.json'), JSON.stringify(site.saved));
+  }
   const drachtio = usesDrachtio ? await startDrachtio({ host: site.host, secret: SECRET, folder }) : undefined;
   return startGatewayProcess('lab-gateway', { folder, file: 'site.yaml', host: site.host, drachtio });
 }
@@ -119,6 +139,7 @@ export async function startGatewayProcess(
     pid: child.pid ?? 0,
     calls: async () => get('/calls'),
     health: async () => get('/health'),
+    alarms: async () => get('/alarms'),
     stats: async () => get('/stats'),
     reload: async (changed, edit) => {
       writeSite(folder, changed);
@@ -160,6 +181,7 @@ async function ready(child: ChildProcess, log: readonly string[]): Promise<void>
 }
 
 function writeSite(folder: string, site: TestSite): void {
+  const { edit = (_: string, text: string): string => text } = site;
   const carriers = [...new Set(site.trunks.map(({ carrier }) => carrier))];
   writeFileSync(
     join(folder, 'site.yaml'),
@@ -180,7 +202,9 @@ log: { level: info }
   writeFileSync(join(folder, 'secret'), `${SECRET}\n`);
   writeFileSync(
     join(folder, 'dialplan.yaml'),
-    `numbering: { countryCode: 31, internationalPrefix: 00, nationalPrefix: 0 }
+    edit(
+      'dialplan',
+      `numbering: { countryCode: 31, internationalPrefix: 00, nationalPrefix: 0 }
 services:
   112: { class: emergency, short: [112], urns: [urn:service:sos] }
   0900-8844: { class: priority, national: [0900-8844] }
@@ -189,16 +213,20 @@ destinations:
   politie: { name: Police service centre }
 routes:
 ${site.trunks.map(routeLines).join('')}`,
+    ),
   );
   writeFileSync(
     join(folder, 'inventory.yaml'),
-    `carriers:
+    edit(
+      'inventory',
+      `carriers:
 ${carriers.map((id) => `  ${id}: { name: ${id} }\n`).join('')}sites:
   test: { name: Test }
 trunks:
 ${site.trunks.map((trunk) => trunkLine(trunk, site.probeInterval ?? '1h')).join('')}ingresses:
 ${carriers.map((id) => ingressLine(id, site)).join('')}  local: { sources: [127.0.0.0/8], noPath: ${site.noPath ?? 'hold'} }
 `,
+    ),
   );
 }
 

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -21,6 +21,8 @@ export interface SippOptions {
   readonly duration?: number;
   /** Counts alone, no log of messages and times: they cost more than the calls. */
   readonly countsOnly?: boolean;
+  /** What stands in the scenario for `%name%`: SIPp has no variables in the first line of a response. */
+  readonly words?: Readonly<Record<string, string>>;
   readonly more?: readonly string[];
 }
 
@@ -117,7 +119,7 @@ async function stop(child: ChildProcess, done: Promise<SippResult>): Promise<Sip
 function argumentsOf(options: SippOptions, folder: string): string[] {
   const { scenario, address, port, target, service, calls, rate, duration, countsOnly, more = [] } = options;
   return [
-    ...(BUILT_IN.has(scenario) ? ['-sn', scenario] : ['-sf', resolve('test', 'sipp', scenario)]),
+    ...(BUILT_IN.has(scenario) ? ['-sn', scenario] : ['-sf', scenarioFile(options, folder)]),
     ...['-i', address, '-p', String(port ?? 5060), '-nostdin', '-timeout', '120'],
     ...['-trace_stat', '-stf', join(folder, 'stat.csv'), '-fd', '1'],
     ...(countsOnly === true ? [] : ['-trace_rtt', '-rtt_freq', '1']),
@@ -129,6 +131,19 @@ function argumentsOf(options: SippOptions, folder: string): string[] {
     ...more,
     ...(target === undefined ? [] : [target]),
   ];
+}
+
+function scenarioFile({ scenario, words }: SippOptions, folder: string): string {
+  const file = resolve('test', 'sipp', scenario);
+  if (words === undefined) {
+    return file;
+  }
+  const written = join(folder, scenario);
+  writeFileSync(
+    written,
+    readFileSync(file, 'latin1').replaceAll(/%(\w+)%/g, (_, name: string) => words[name] ?? ''),
+  );
+  return written;
 }
 
 function read(folder: string, exitCode: number | null, output: string): SippResult {
