@@ -2,6 +2,7 @@ import type { SipAddress } from '../domain/network.js';
 import { ms, type Milliseconds } from '../domain/time.js';
 import type { Clock } from '../ports/clock.js';
 import type {
+  Abandoned,
   CalleeEvents,
   CalleeLeg,
   IncomingCall,
@@ -17,10 +18,10 @@ export interface ServerMember extends SipServer {
   onConnection(handler: (connected: boolean) => void): void;
   /** Whether it takes up calls in set-up that it or another one had, when it is there. */
   readonly adopts: boolean;
-  /** Takes up a call that another server had. */
-  adopt(call: IncomingCall): void;
-  /** Gives up what waits for it: attempts are lost. @returns the calls that came in, for another server. */
-  evacuate(): readonly IncomingCall[];
+  /** Gives up what waits for it: attempts are lost. */
+  abandon(): Abandoned;
+  /** Takes up the calls that another server had, and cancels what may ring there. */
+  takeOver(abandoned: Abandoned): void;
   /** Nobody will take up what waits for it. */
   letGo(): void;
 }
@@ -109,10 +110,11 @@ export class SipServers implements SipServer {
   }
 
   #move(from: ServerMember, to: ServerMember): void {
-    for (const call of from.evacuate()) {
+    const abandoned = from.abandon();
+    for (const call of abandoned.calls) {
       this.#cameInOn.set(call, to);
-      to.adopt(call);
     }
+    to.takeOver(abandoned);
   }
 
   /** The first one that is connected; where none is, the first one says so. */

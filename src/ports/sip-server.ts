@@ -179,6 +179,21 @@ export type ProbeAnswer =
   /** It could not be sent: our own fault, no evidence against the trunk. */
   | { readonly kind: 'unsent'; readonly cause: string };
 
+/** An INVITE of ours that may still ring, though no call waits for its answer. */
+export interface LostAttempt {
+  /** As it left, Via included. */
+  readonly invite: string;
+  /** Where it went, as a SIP URI. */
+  readonly nextHop: string;
+}
+
+/** What a SIP server that is gone leaves to another one. */
+export interface Abandoned {
+  /** Calls that were in set-up. */
+  readonly calls: readonly IncomingCall[];
+  readonly attempts: readonly LostAttempt[];
+}
+
 /** The SIP server that carries our calls: the embedded engine, or drachtio-server. */
 export interface SipServer {
   onInvite(handler: (call: IncomingCall) => void): void;

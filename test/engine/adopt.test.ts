@@ -331,5 +331,14 @@ t.test('an INVITE of ours goes on: what it is answered counts, and it can be can
     const { app } = await next(t, ELSEWHERE);
     t.match(await resume(app, foreign.sent, 'heard'), /^NOK\|/);
     t.match(await resume(app, 'OPTIONS', 'heard'), /^NOK\|no INVITE/);
+    const cancel = async (invite: string): Promise<string> =>
+      app.ask(
+        `sip|||sip:${CALLEE}:5060;transport=udp\r\nMESSAGE sip:cancel@localhost SIP/2.0\r\nX-Noodroute-Cancel: yes\r\nContent-Type: message/sip\r\n\r\n${invite}`,
+      );
+    t.match(await cancel('OPTIONS'), /^NOK\|no INVITE/);
+    t.match(await cancel(foreign.sent), /^OK\|/);
+    const cancelled = await foreign.call.requested('CANCEL');
+    t.equal(valueOf(cancelled, 'Via'), valueOf(foreign.call.inviteText, 'Via'), 'but it can be cancelled from there');
+    t.match(cancelled, /^CANCEL sip:foreign@/);
   });
 });

@@ -89,6 +89,10 @@ t.test('calls come in on any server; when one dies, the other has the next attem
     t.comment(`a call that rang on the server that died was answered over the other one after ${wait.toFixed(0)} ms`);
     const contact = valueOf(rescued?.responses.at(-1) ?? '', 'Contact');
     t.match(contact, FIRST, 'where its dialog goes on');
+    const lost = trunk.requests('INVITE')[before] ?? '';
+    const cancels = (): readonly string[] => trunk.requests('CANCEL').map((text) => valueOf(text, 'Via'));
+    await until(() => cancels().includes(valueOf(lost, 'Via')), 3_000);
+    t.ok(cancels().includes(valueOf(lost, 'Via')), 'and what rang for it through the server that died is cancelled');
   }
 
   second = await startSecond();

@@ -203,11 +203,16 @@ t.test('a server of another kind is asked for nothing', async (t) => {
 t.test('another server takes up the calls that the first one gives away', async (t) => {
   const first = await incoming(t);
   const second = await connected(t);
+  const { leg } = await called(first.server, first.control);
+  first.control.network(response(180), { txnId: leg.txnId });
+  await until(() => leg.progressed.length === 1, 2_000);
   await first.die();
-  for (const call of first.server.evacuate()) {
-    second.server.adopt(call);
-  }
+  second.server.takeOver(first.server.abandon());
+  t.match(leg.failed, [{ cause: 'server-gone' }]);
   t.equal(bodyOf(await second.control.handed('MESSAGE')), INVITE);
+  const cancel = await second.control.handed('MESSAGE', 1);
+  t.equal(valueIn(cancel, 'X-Noodroute-Cancel'), 'yes');
+  t.match(cancel, { route: 'sip:127.0.0.2:5060;transport=udp', text: /\r\n\r\nINVITE sip:112@127.0.0.2 / });
   second.control.network(INVITE, { txnId: 'i2' });
   first.call.progress({ status: 180 });
   t.equal((await second.control.handed('SIP/2.0 180')).txnId, 'i2');
@@ -308,7 +313,7 @@ t.test('what rings is lost when its server does not come back, or does not know 
     if (ending === 'time') {
       clock.advance(5_000);
     } else if (ending === 'evacuated') {
-      server.evacuate();
+      server.abandon();
     } else if (ending === 'cancelled') {
       handle.cancel([]);
     }

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { SipServers, type ServerMember } from '../../src/app/sip-servers.js';
-import type { CalleeEvents, IncomingCall, InviteRequest } from '../../src/ports/sip-server.js';
+import type { Abandoned, CalleeEvents, IncomingCall, InviteRequest, LostAttempt } from '../../src/ports/sip-server.js';
 import { ms } from '../../src/domain/time.js';
 import { FakeCaller, FakeSipServer } from '../support/fake-sip-server.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -12,6 +12,7 @@ class Member extends FakeSipServer implements ServerMember {
   /** The calls in set-up that it had when it was lost. */
   orphans: IncomingCall[] = [];
   readonly adopted: IncomingCall[] = [];
+  readonly toCancel: LostAttempt[] = [];
   /** Whether the attempts that waited for it were given up. */
   gaveUp = false;
   #handler: (connected: boolean) => void = () => undefined;
@@ -25,17 +26,18 @@ class Member extends FakeSipServer implements ServerMember {
     this.#handler(false);
   }
 
-  adopt(call: IncomingCall): void {
-    this.adopted.push(call);
+  abandon(): Abandoned {
+    this.gaveUp = true;
+    return { calls: this.orphans.splice(0), attempts: [{ invite: 'INVITE', nextHop: 'sip:127.0.0.5' }] };
   }
 
-  evacuate(): readonly IncomingCall[] {
-    this.gaveUp = true;
-    return this.orphans.splice(0);
+  takeOver({ calls, attempts }: Abandoned): void {
+    this.adopted.push(...calls);
+    this.toCancel.push(...attempts);
   }
 
   letGo(): void {
-    this.evacuate();
+    this.abandon();
   }
 }
 
@@ -129,6 +131,7 @@ t.test('else another one that can takes them up, and their attempts go out over 
   t.notOk(b.gaveUp);
   clock.advance(1);
   t.same(a.adopted, calls);
+  t.equal(a.toCancel.length, 1, 'and cancels what may still ring');
   t.ok(b.gaveUp);
   b.connect(true);
   servers.invite(invite, events, calls[0]);

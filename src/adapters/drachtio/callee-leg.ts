@@ -6,6 +6,7 @@ import type {
   InDialogRequest,
   InviteFailure,
   LegEnd,
+  LostAttempt,
   LocalCause,
 } from '../../ports/sip-server.js';
 import { header } from '../../sip/headers.js';
@@ -74,6 +75,11 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
     const { text, heard } = this.#left ?? { text: '', heard: 0 };
     this.#resumptions += 1;
     this.#home.connection.send(THE_SERVER, resumption(text, this.#nextHop, heard > 0), this.#sentEvents('server-gone'));
+  }
+
+  get attempt(): LostAttempt | undefined {
+    const { text, heard } = this.#left ?? { text: '', heard: 0 };
+    return heard === 0 ? undefined : { invite: text, nextHop: this.#nextHop };
   }
 
   /** The call goes on without it. What may ring there is cancelled as soon as that can be done. */

@@ -1,6 +1,6 @@
 import { ms, type Milliseconds } from '../../domain/time.js';
 import type { Clock, Timer } from '../../ports/clock.js';
-import type { IncomingCall } from '../../ports/sip-server.js';
+import type { IncomingCall, LostAttempt } from '../../ports/sip-server.js';
 import type { Connection } from './connection.js';
 import type { DialogTable } from './dialog.js';
 import type { SrfRequest, SrfRequestOptions, SrfResponse } from './srf.js';
@@ -35,6 +35,8 @@ export interface OrphanCall extends IncomingCall {
 export interface OrphanLeg {
   /** Whether a call waits for its answer; else it is only to be cancelled. */
   readonly isWanted: boolean;
+  /** For another server to cancel; undefined where nothing came back yet, so that it may not be (RFC 3261 9.1). */
+  readonly attempt: LostAttempt | undefined;
   /** Its server is there again, and may know how to go on with it. */
   resume(): void;
   /** It has waited for long enough: no call wants it any more. */
@@ -108,6 +110,11 @@ export class Orphans {
       this.#takeLeg(leg);
       leg.resume();
     }
+  }
+
+  /** The INVITEs of ours that another server may cancel. */
+  get attempts(): readonly LostAttempt[] {
+    return [...this.#legs.keys()].flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt]));
   }
 
   /** No call waits any more for the answer to an INVITE of ours; each is still to be cancelled. */

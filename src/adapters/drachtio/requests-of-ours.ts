@@ -1,6 +1,6 @@
 import { printHostPort } from '../../sip/host-port.js';
 import type { Header } from '../../sip/message.js';
-import type { Source } from '../../ports/sip-server.js';
+import type { LostAttempt, Source } from '../../ports/sip-server.js';
 import type { SrfHeaders, SrfRequestOptions } from './srf.js';
 
 /**
@@ -53,6 +53,11 @@ export function adoption(invite: string, source: Source, { tag, rseq }: SaidBefo
 export function resumption(invite: string, nextHop: string, heard: boolean): SrfRequestOptions {
   const headers = { 'X-Noodroute-Resume': heard ? 'heard' : 'unheard', [KEEP.name]: KEEP.value, ...A_MESSAGE };
   return { method: 'INVITE', headers, body: invite, proxy: nextHop };
+}
+
+/** Cancel this INVITE, which left from another server that is lost. */
+export function cancellation({ invite, nextHop }: LostAttempt): SrfRequestOptions {
+  return { method: 'MESSAGE', headers: { 'X-Noodroute-Cancel': 'yes', ...A_MESSAGE }, body: invite, proxy: nextHop };
 }
 
 const A_MESSAGE: SrfHeaders = { 'Content-Type': 'message/sip' };

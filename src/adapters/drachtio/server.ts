@@ -4,6 +4,7 @@ import { between, ms, type Milliseconds } from '../../domain/time.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Log } from '../../ports/journal.js';
 import type {
+  Abandoned,
   CalleeEvents,
   CalleeLeg,
   IncomingCall,
@@ -20,9 +21,9 @@ import { Connection } from './connection.js';
 import { DialogTable, send } from './dialog.js';
 import { inviteKey, SrfIncomingCall } from './incoming-call.js';
 import { Orphans, type Home, type OrphanCall } from './orphans.js';
-import { DROP, KEEP, resentAfter, THE_SERVER } from './requests-of-ours.js';
+import { cancellation, DROP, KEEP, resentAfter, THE_SERVER } from './requests-of-ours.js';
 import { isLocal, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
-import { createSrf, type SrfClient, type SrfRequest, type SrfResponse } from './srf.js';
+import { createSrf, type SrfClient, type SrfRequest, type SrfRequestOptions, type SrfResponse } from './srf.js';
 import { installByteExactWire } from './wire.js';
 
 /** Where the SIP server takes its orders. */
@@ -34,8 +35,8 @@ export interface DrachtioOptions {
 
 /** The longest pause between two tries to reach the SIP server again: it takes calls so late after it is back, at most. */
 const RECONNECT_AT_LEAST_EVERY = ms(50);
-/** The server has so long to take up a call of another one. */
-const ADOPTED_WITHIN = ms(2_000);
+/** The server has so long to carry out an order that goes no further. */
+const CARRIED_OUT_WITHIN = ms(2_000);
 
 /**
  * The SIP server behind `ports/`: drachtio-server, or the embedded engine, through drachtio-srf.
@@ -136,19 +137,24 @@ export class DrachtioServer implements SipServer {
     return this.#connection.isEmbeddedEngine;
   }
 
-  /** Takes up a call that another server had. */
-  adopt(call: IncomingCall): void {
-    if (call instanceof SrfIncomingCall) {
-      this.#orphans.addCall(call);
-      this.#askFor(call);
-    }
-  }
-
-  /** Gives up what was in set-up here and waits. @returns the calls that came in, for another server. */
-  evacuate(): readonly IncomingCall[] {
+  /** Gives up what was in set-up here and waits: attempts are lost. */
+  abandon(): Abandoned {
     const calls = this.#orphans.takeCalls();
     this.#orphans.giveLegsUp();
-    return calls;
+    return { calls, attempts: this.#orphans.attempts };
+  }
+
+  /** Takes up the calls that another server had, and cancels what may ring there. */
+  takeOver({ calls, attempts }: Abandoned): void {
+    for (const call of calls) {
+      if (call instanceof SrfIncomingCall) {
+        this.#orphans.addCall(call);
+        this.#askFor(call);
+      }
+    }
+    for (const attempt of attempts) {
+      this.#order(cancellation(attempt), 'did not cancel an attempt');
+    }
   }
 
   /** Nobody will take up what was in set-up here. */
@@ -228,8 +234,12 @@ export class DrachtioServer implements SipServer {
 
   /** The server hands the INVITE over again; one that knows it already has done so, or will. */
   #askFor(call: OrphanCall): void {
-    this.#connection.ask(THE_SERVER, call.order, ADOPTED_WITHIN).catch((error: unknown) => {
-      this.#log.info({ err: messageOf(error) }, 'the SIP server did not take up a call');
+    this.#order(call.order, 'did not take up a call');
+  }
+
+  #order(order: SrfRequestOptions, failure: string): void {
+    this.#connection.ask(THE_SERVER, order, CARRIED_OUT_WITHIN).catch((error: unknown) => {
+      this.#log.info({ err: messageOf(error) }, `the SIP server ${failure}`);
     });
   }
 

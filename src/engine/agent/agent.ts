@@ -193,10 +193,7 @@ export class Agent implements AgentCore {
    * @throws UnsendableError where its responses would not come here, or it is known here.
    */
   resume(request: SipRequest, peer: Peer, events: InviteClientEvents, heard: boolean): InviteClient {
-    const transport = this.transportTo(peer);
-    if (transport === undefined) {
-      throw new UnsendableError(`no transport leads to ${peer.address}:${peer.port}`);
-    }
+    const transport = this.#reach(peer);
     const send = (way: Way, of: ClientUser): InviteHandle => {
       const handle = this.layer.resumeInvite(way.request, way.peer, way.transport, of, heard);
       if (handle === undefined) {
@@ -206,6 +203,16 @@ export class Agent implements AgentCore {
     };
     const way: Way = { request, peer, transport };
     return new InviteClient(this, events, (user) => new FailOver([way], this.#failOver(send), user), { heard });
+  }
+
+  /**
+   * Cancels an INVITE that another process of ours sent, from whatever address.
+   *
+   * @param request as it left, with its Via.
+   * @throws UnsendableError where no transport leads there.
+   */
+  cancelElsewhere(request: SipRequest, peer: Peer): void {
+    this.layer.cancelElsewhere(request, peer, this.#reach(peer));
   }
 
   /**
@@ -363,6 +370,14 @@ export class Agent implements AgentCore {
       this.#strays -= 1;
     };
     dialog.bye([], { response: ({ message }) => (message.status >= 200 ? over() : undefined), failed: over });
+  }
+
+  #reach(peer: Peer): Transport {
+    const transport = this.transportTo(peer);
+    if (transport === undefined) {
+      throw new UnsendableError(`no transport leads to ${peer.address}:${peer.port}`);
+    }
+    return transport;
   }
 
   #refuse(handle: ServerHandle, status: number): void {

@@ -22,6 +22,8 @@ export interface Wishes {
   readonly adopt: string | undefined;
   /** The body is an INVITE that a lost server sent; `heard` where a provisional response had come. */
   readonly resume: string | undefined;
+  /** The body is an INVITE that a lost server sent, and that is to be cancelled. */
+  readonly cancelLost: boolean;
 }
 
 /** A message of the application, made ready. */
@@ -180,5 +182,6 @@ function wishesOf(headers: readonly Header[]): Wishes {
     pair: header(headers, 'X-Noodroute-Pair'),
     adopt: header(headers, 'X-Noodroute-Adopt'),
     resume: header(headers, 'X-Noodroute-Resume'),
+    cancelLost: header(headers, 'X-Noodroute-Cancel') !== undefined,
   };
 }

@@ -81,7 +81,6 @@ export class Inbox implements AgentEvents {
 
   /** A call that the application had on a server that is lost. */
   handBack(call: InviteServer, app: App): void {
-    this.#offeredAgain.add(call);
     this.#offer(call, app);
   }
 

@@ -117,6 +117,9 @@ export class Switchboard implements AgentEvents {
     if (wishes.resume !== undefined) {
       return orders.resume(app, order, message, wishes);
     }
+    if (wishes.cancelLost) {
+      return orders.cancelLost(app, order, message);
+    }
     if (order.dialogId !== '') {
       return orders.inDialog(app, order, message, wishes);
     }

@@ -135,6 +135,19 @@ export class TransactionLayer implements TransportEvents {
     return sent;
   }
 
+  /**
+   * Sends the CANCEL of an INVITE that left from another address of ours, in its transaction (RFC 3261 9.1). The responses go to
+   * that address: nobody hears them here.
+   *
+   * @param request as it left, with its Via.
+   */
+  cancelElsewhere(request: SipRequest, peer: Peer, transport: Transport): void {
+    const branch = topVia(request)?.params.get('branch') ?? '';
+    if (this.#clients.get(`${branch} CANCEL`) === undefined) {
+      this.#startNonInvite(cancelOf(request, []), { branch, peer, transport }, NOBODY, false);
+    }
+  }
+
   #openInvite(request: SipRequest, way: OnItsWay, user: ClientUser, timers: TimerTable): SentInvite {
     const sent = new SentInvite(this.#clientLayer, timers, request, way, user);
     this.#clients.add(sent);
