@@ -1,47 +1,24 @@
 import type { Attempt } from '../calls/call.js';
 import type { AttemptOutcome } from '../domain/health.js';
-import type { TrunkId } from '../domain/ids.js';
-import type { Network, Service } from '../domain/network.js';
-import type { SavedTimes } from '../domain/saved-health.js';
-import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
+import type { Service } from '../domain/network.js';
+import { between, type Milliseconds } from '../domain/time.js';
 import { LearnedDeadlines, type WayTo } from '../routing/learned-deadlines.js';
-
-/** What was learned longer ago is learned anew: the way may be another by now. */
-const LEARNED_FOR = ms(24 * 3_600_000);
+import { RingTimes } from '../routing/ring-times.js';
 
 /** Tells the learned deadlines what attempts were like. */
 export class DeadlineKeeper {
   readonly learned = new LearnedDeadlines();
-  readonly #learnedAt = new Map<TrunkId, Instant>();
-
-  /** What the next process has to know of these trunks. */
-  save(network: Network, now: Instant): readonly SavedTimes[] {
-    return [...network.trunks.keys()].flatMap((trunk) => {
-      const at = this.#learnedAt.get(trunk);
-      return at === undefined
-        ? []
-        : [{ trunk, age: ms(Math.max(0, between(at, now))), ...this.learned.save(trunk, network.routes) }];
-    });
-  }
-
-  /** What was saved `elapsed` ago goes on, unless it is too old. Gives what is still good. */
-  restore(saved: readonly SavedTimes[], elapsed: Milliseconds, now: Instant): readonly SavedTimes[] {
-    const good = saved.filter(({ age }) => age + elapsed < LEARNED_FOR);
-    for (const each of good) {
-      this.learned.restore(each.trunk, each);
-      this.#learnedAt.set(each.trunk, after(now, ms(0 - each.age - elapsed)));
-    }
-    return good;
-  }
+  readonly #rings = new RingTimes();
 
   /** An attempt progressed, was answered or failed. */
   heard(attempt: Attempt, { id: service }: Service, outcome: AttemptOutcome): void {
     const { startedAt, firstResponseAt, progressAt, planned, missed } = attempt;
-    const isOver = outcome.kind === 'answered' && progressAt !== undefined;
-    if (firstResponseAt === undefined || isOver || outcome.kind === 'slow') {
+    if (outcome.kind === 'answered' && progressAt !== undefined) {
+      return this.#answered(attempt, service);
+    }
+    if (firstResponseAt === undefined || outcome.kind === 'slow' || outcome.kind === 'in-vain') {
       return;
     }
-    this.#learnedAt.set(planned.trunk.id, progressAt ?? firstResponseAt);
     this.learned.responded(planned.trunk, between(startedAt, firstResponseAt), planned.deadlines.resend);
     const way = wayOf(attempt, service);
     if (missed?.kind === 'silent') {
@@ -55,13 +32,37 @@ export class DeadlineKeeper {
   /** We ended an open attempt. One that was late by then says nothing of how long the others need. */
   gaveUp(attempt: Attempt, { id: service }: Service): void {
     const { startedAt, firstResponseAt, progressAt, endedAt, missed, planned } = attempt;
-    if (firstResponseAt === undefined || progressAt !== undefined || endedAt === undefined) {
+    if (progressAt !== undefined) {
+      return this.#stoppedRinging(attempt, service);
+    }
+    if (firstResponseAt === undefined || endedAt === undefined) {
       return;
     }
     if (missed?.kind === 'silent') {
       this.learned.wasTooStrict(wayOf(attempt, service), planned.deadlines, 'silence');
     } else if (missed === undefined) {
       this.learned.cutShort(wayOf(attempt, service), between(startedAt, endedAt));
+    }
+  }
+
+  /** How long an attempt may ring before its destination is tried over an independent carrier as well. */
+  ringsUsually({ planned: { route, role } }: Attempt, { id: service }: Service): Milliseconds {
+    const rung = { service, destination: route.destination };
+    return role === 'canary' ? this.#rings.atBest(rung) : this.#rings.usually(rung);
+  }
+
+  #answered({ progressAt, endedAt, planned: { route } }: Attempt, service: Service['id']): void {
+    if (progressAt !== undefined && endedAt !== undefined) {
+      const rung = { service, destination: route.destination };
+      const took = between(progressAt, endedAt);
+      this.#rings.answered(rung, took, took >= this.#rings.usually(rung));
+    }
+  }
+
+  #stoppedRinging({ progressAt, endedAt, state, planned: { route } }: Attempt, service: Service['id']): void {
+    const isHangUp = state.phase === 'given-up' && state.cause === 'caller gone';
+    if (isHangUp && progressAt !== undefined && endedAt !== undefined) {
+      this.#rings.hungUp({ service, destination: route.destination }, between(progressAt, endedAt));
     }
   }
 

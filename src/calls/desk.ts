@@ -47,6 +47,8 @@ export interface Dispatcher {
   standing(planned: PlannedAttempt, service: Service): AttemptStarted['standing'];
   attemptStarted(attempt: Attempt, service: Service): void;
   evidence(attempt: Attempt, service: Service, outcome: AttemptOutcome): void;
+  /** How long an attempt may ring before its destination is tried over an independent carrier as well. */
+  ringsUsually(attempt: Attempt, service: Service): Milliseconds;
   /** We ended an attempt that was open. */
   gaveUp(attempt: Attempt, service: Service): void;
   /** How long ago a call on the trunk ended, as far as it is known. */
@@ -241,6 +243,7 @@ export class Desk {
       hasSeat: (route, call) => dispatcher.hasSeat(route, call),
       mayHedge: (trunk) => dispatcher.mayHedge(trunk),
       plan: (service) => dispatcher.plan(service),
+      ringsUsually: (attempt, service) => dispatcher.ringsUsually(attempt, service),
       held: (session) => {
         this.#held.add(session);
       },

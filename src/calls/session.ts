@@ -44,8 +44,6 @@ import { Tie } from './tie.js';
 const RING_AT_LATEST = ms(2_000);
 /** Ringing is repeated, so that no proxy above gives the call up (RFC 3261 13.3.1.1 asks for one a minute). */
 const RING_AGAIN = ms(50_000);
-/** What an answering point usually takes, where nothing was learned: ringing for longer starts another attempt (DESIGN 4.6). */
-const RINGING_USUALLY = ms(12_000);
 /** A call that is held is tried again so often (DESIGN 4.7). */
 const RETRY_AFTER = ms(1_000);
 /** When an upstream with other ways is told no: where nothing at all came back, and where something did. */
@@ -72,6 +70,8 @@ export interface SessionPorts {
   readonly mayHedge: (trunk: Trunk) => boolean;
   /** What to try from now on, best first. */
   readonly plan: (service: Service) => readonly PlannedAttempt[];
+  /** How long an attempt may ring before its destination is tried over an independent carrier as well. */
+  readonly ringsUsually: (attempt: Attempt, service: Service) => Milliseconds;
   /** The call has no path and waits for one: `retry()` is welcome on any sign of one. */
   readonly held: (session: CallSession) => void;
   /** A leg rang at an answering point, and was cancelled because another answered. */
@@ -265,9 +265,12 @@ export class CallSession {
   }
 
   #watchRinging(id: AttemptId): void {
-    const ringsFor = this.#call.attempts.find((each) => each.id === id)?.planned.ringsFor;
-    this.#after(RINGING_USUALLY, { type: 'deadline', attempt: id, which: 'ringing' });
-    this.#after(ringsFor, { type: 'rings-too-long', attempt: id });
+    const attempt = this.#call.attempts.find((each) => each.id === id);
+    if (attempt !== undefined) {
+      const usually = this.#ports.ringsUsually(attempt, this.subject.service);
+      this.#after(usually, { type: 'deadline', attempt: id, which: 'ringing' });
+      this.#after(attempt.planned.ringsFor, { type: 'rings-too-long', attempt: id });
+    }
   }
 
   #armDeadlines({ id, planned: { deadlines, role, trunk } }: Attempt, sent: SentMessage): void {

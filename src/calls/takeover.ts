@@ -3,7 +3,7 @@ import type { AttemptId } from '../domain/ids.js';
 import type { Verdict } from '../domain/verdict.js';
 import { areIndependentCarriers } from '../routing/candidates.js';
 import type { Attempt, CallState } from './call.js';
-import { isOpen, type Draft } from './draft.js';
+import { isLate, isOpen, type Draft } from './draft.js';
 
 /** Where the destination of an attempt stands in the routing matrix. */
 export function placeOf({ place = 0 }: PlannedAttempt): number {
@@ -28,6 +28,23 @@ export function ringsTooLong(draft: Draft, id: AttemptId): void {
   for (const each of draft.call.attempts.filter(({ state }) => state.phase === 'progressing')) {
     if (placeOf(each.planned) <= place) {
       draft.update(each.id, { state: { phase: 'progressing', late: 'ringing' } });
+    }
+  }
+}
+
+/**
+ * The destination was answered over one carrier, soon, while it had rung for too long over another: there it may ring where
+ * nobody is.
+ */
+export function reportInVain(draft: Draft, winner: Attempt): void {
+  if (isLate(winner)) {
+    return;
+  }
+  for (const each of draft.call.attempts.filter(isOpen)) {
+    const { planned, state } = each;
+    const isSame = planned.route.destination === winner.planned.route.destination;
+    if (state.phase === 'progressing' && isLate(each) && isSame && isIndependentOf(winner.planned)(each)) {
+      draft.ask({ do: 'report-evidence', attempt: each.id, outcome: { kind: 'in-vain' } });
     }
   }
 }

@@ -9,7 +9,7 @@ import { Draft, isLate, isOpen, isWaiting, lateState, type Surroundings } from '
 import { onCalleeEnded, onCallerAnswered, onCallerEnded, onCallerGone, onProven } from './endings.js';
 import { reasonsFor } from './reasons.js';
 import { continueSearch, lastChanceOver, retry, wilt } from './search.js';
-import { busyHeard, isBusy, placeOf, ringsTooLong } from './takeover.js';
+import { busyHeard, isBusy, placeOf, reportInVain, ringsTooLong } from './takeover.js';
 
 /**
  * A call that has just come in.
@@ -127,6 +127,7 @@ function onAnswer(draft: Draft, id: AttemptId): void {
     return;
   }
   const firstResponseAt = attempt.firstResponseAt ?? draft.now;
+  reportInVain(draft, attempt);
   draft.update(id, { firstResponseAt, endedAt: draft.now, status: 200, state: { phase: 'answered' } });
   if (draft.call.reoffered === undefined) {
     draft.set({ phase: { phase: 'answering', winner: id } });

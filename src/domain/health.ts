@@ -24,6 +24,8 @@ export type AttemptOutcome =
   | { readonly kind: 'missed' }
   /** It got no further than 100 for longer than calls here usually take. A row of them says more. */
   | { readonly kind: 'slow' }
+  /** It rang for too long, and the same destination was answered over another carrier. A row of them says more. */
+  | { readonly kind: 'in-vain' }
   /** A call that was answered, and had stood, was cut off by the path. */
   | { readonly kind: 'cut'; readonly reason: string }
   | { readonly kind: 'failed'; readonly verdict: Verdict };

@@ -18,7 +18,7 @@ import {
   trunkEntries,
   viewOf,
 } from './entries.js';
-import { emptyLedgers, isOutweighed, type Ledgers, pointsForDown } from './ledgers.js';
+import { emptyLedgers, isOutweighed, type Ledgers, pointsForDown, type SharedDoubt } from './ledgers.js';
 import type { ProbeNeed } from './probing.js';
 import { saveCarrier, saveTrunk } from './saved.js';
 import { type SharedFate, SilenceWatch } from './silence.js';
@@ -121,7 +121,7 @@ export class HealthBook {
     );
     const gone = [...fallen, ...(isOld ? [] : this.#failTogether(concerned, evidence))];
     changes.push(...gone.flatMap(({ entries: lost, cause }) => this.#cutOff(lost, cause, now)));
-    changes.push(...this.#seeStalls(concerned, evidence, now));
+    changes.push(...this.#seeStalls(concerned, evidence, now), ...this.#seeInVain(concerned, evidence, now));
     return this.#changed(changes, now);
   }
 
@@ -338,6 +338,23 @@ export class HealthBook {
     return touched.flatMap((each) => this.#judgeStalls(each, now));
   }
 
+  /** What rings on one trunk and is answered over another carrier counts for all trunks of its own: each clears itself. */
+  #seeInVain([of]: readonly TrunkEntry[], evidence: Evidence, now: Instant): readonly HealthChange[] {
+    const isInVain = evidence.type === 'attempt' && evidence.outcome.kind === 'in-vain';
+    if (!isInVain || of === undefined || !this.#settings.correlation) {
+      return [];
+    }
+    const { carrier, service } = of;
+    const beside = this.#trunks.filter(
+      (each) => each.carrier === carrier && each.service === service && each !== of && each.health.state !== 'down',
+    );
+    return beside.flatMap((entry) => this.#doubt(entry, { of: 'rings in vain' }, now));
+  }
+
+  #doubt(entry: TrunkEntry, doubt: SharedDoubt, now: Instant): readonly HealthChange[] {
+    return moveTrunk(entry, castDoubt(entry.health, doubt, now, this.#settings, this.#around(entry)), now);
+  }
+
   #judgeStalls({ carrier, service, trunks }: CarrierEntry, now: Instant): readonly HealthChange[] {
     const inService = trunks.filter(({ health }) => health.state !== 'down');
     const stall = this.#stalls.judge(carrier, service, now, inService.length);
@@ -348,10 +365,7 @@ export class HealthBook {
     const cause = `${calls} got 100 from ${carrier}, then nothing`;
     return stall.finding === 'gone'
       ? this.#cutOff(inService, `${cause}, while others got through elsewhere`, now)
-      : inService.flatMap((entry) => {
-          const doubt = { cause, from: stall.from };
-          return moveTrunk(entry, castDoubt(entry.health, doubt, now, this.#settings, this.#around(entry)), now);
-        });
+      : inService.flatMap((entry) => this.#doubt(entry, { of: 'stalls', cause, from: stall.from }, now));
   }
 
   #cutOff(entries: readonly TrunkEntry[], cause: string, now: Instant): readonly HealthChange[] {

@@ -1,4 +1,4 @@
-import type { Evidence } from '../domain/health.js';
+import type { AttemptOutcome, Evidence } from '../domain/health.js';
 import type { FoundBy } from '../domain/saved-health.js';
 import { type Ledgers, pointsForDown, type SharedDoubt } from './ledgers.js';
 import type { HealthSettings } from './weights.js';
@@ -37,6 +37,9 @@ export function reasonForDown(
   if (calls.downPoints + calls.mute >= settings.points.down) {
     return { by: 'call', cause: `${callCause(ledgers)}, ${Math.max(1, calls.failures)} calls in a row` };
   }
+  if (calls.inVain >= settings.inVain.down) {
+    return ringsInVain(calls.inVain);
+  }
   if (isRefused(input) && probe.missesAlone > 0 && probe.refused) {
     return { by: 'call', cause: `${callCause(ledgers)}, and probes fail too` };
   }
@@ -58,6 +61,9 @@ export function reasonForDoubt(ledgers: Ledgers, settings: HealthSettings): Find
   if (calls.points + calls.mute >= settings.points.suspect) {
     return { by: 'call', cause: callCause(ledgers) };
   }
+  if (calls.inVain >= settings.inVain.suspect) {
+    return ringsInVain(calls.inVain);
+  }
   if (calls.rates.half.isBad) {
     return { by: 'call', cause: `about half of its calls fail, lately: ${callCause(ledgers)}` };
   }
@@ -67,6 +73,10 @@ export function reasonForDoubt(ledgers: Ledgers, settings: HealthSettings): Find
   return probe.missesAlone >= settings.probes.missesToSuspect
     ? { by: 'probe', cause: `nothing came back ${probe.missesAlone} times in a row` }
     : undefined;
+}
+
+function ringsInVain(calls: number): Finding {
+  return { by: 'call', cause: `${calls} calls in a row rang, and were answered over another carrier only` };
 }
 
 function callCause(ledgers: Ledgers): string {
@@ -93,8 +103,11 @@ export function reasonToFallBack(ledgers: Ledgers, input: Input, settings: Healt
   return input.type === 'probe' && missed ? { by: 'probe', cause: 'probes fail again' } : undefined;
 }
 
-/** A failed call of any weight above none. */
+/** A failed call of any weight above none, or one that rang in vain. */
 export function countsAgainst(input: Input, settings: HealthSettings): boolean {
+  if (input.type === 'attempt' && input.outcome.kind === 'in-vain') {
+    return true;
+  }
   if (input.type !== 'attempt' || input.outcome.kind !== 'failed') {
     return false;
   }
@@ -111,6 +124,7 @@ export function condemns(ledgers: Ledgers, input: Input, settings: HealthSetting
     return (
       isSilent ||
       outcome.kind === 'cut' ||
+      outcome.kind === 'in-vain' ||
       (outcome.kind === 'failed' && pointsForDown(ledgers, outcome.verdict, settings) > 0)
     );
   }
@@ -119,8 +133,10 @@ export function condemns(ledgers: Ledgers, input: Input, settings: HealthSetting
 
 /** The end of an attempt; ringing is not the end, nor is waiting for it. */
 export function isOutcome(input: Input): boolean {
-  return input.type === 'attempt' && (input.outcome.kind === 'answered' || input.outcome.kind === 'failed');
+  return input.type === 'attempt' && ENDS.has(input.outcome.kind);
 }
+
+const ENDS: ReadonlySet<AttemptOutcome['kind']> = new Set(['answered', 'failed', 'in-vain']);
 
 /** An answered call, or a drill that got through. */
 export function reachedFarEnd(input: Input): boolean {

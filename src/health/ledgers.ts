@@ -35,11 +35,14 @@ interface CallFailure {
 }
 
 /** What calls found on other trunks of the carrier, so that this one is in doubt too. */
-export interface SharedDoubt {
-  readonly cause: string;
-  /** When the last of those calls left. */
-  readonly from: Instant;
-}
+export type SharedDoubt =
+  | {
+      readonly of: 'stalls';
+      readonly cause: string;
+      /** When the last of those calls left. */
+      readonly from: Instant;
+    }
+  | { readonly of: 'rings in vain' };
 
 /** What calls, drills and media found. No probe ever changes it. */
 export interface CallLedger {
@@ -51,6 +54,8 @@ export interface CallLedger {
   readonly mute: number;
   /** How often calls fail, by each of the sequential tests. */
   readonly rates: { readonly half: RateScore; readonly tenth: RateScore; readonly cuts: RateScore };
+  /** Calls in a row that rang, and were answered over another carrier only. Only an answer ends the row, ringing does not. */
+  readonly inVain: number;
   /** Failed calls in a row that count. */
   readonly failures: number;
   readonly last: CallFailure | undefined;
@@ -91,6 +96,7 @@ export const emptyLedgers: Ledgers = {
     points: 0,
     downPoints: 0,
     mute: 0,
+    inVain: 0,
     failures: 0,
     rates: { half: noFailures, tenth: noFailures, cuts: noFailures },
     last: undefined,
@@ -168,6 +174,8 @@ function writeAttempt(ledgers: Ledgers, evidence: AttemptEvidence, now: Instant,
       return progressed(ledgers, now, evidence.startedAt, settings);
     case 'slow':
       return ledgers;
+    case 'in-vain':
+      return rangInVain(ledgers, now);
     case 'unheard':
       return { ...ledgers, probe: { ...ledgers.probe, doubtSince: ledgers.probe.doubtSince ?? now } };
     case 'missed':
@@ -247,7 +255,7 @@ function reached(ledgers: Ledgers, heardAt: Instant, startedAt?: Instant): Ledge
   // What failed after the answer was heard is not outweighed by it.
   const isNewest = calls.last === undefined || calls.last.at <= heardAt;
   const points = isBeforeStall(calls, startedAt) ? calls.points : 0;
-  const clear = isNewest ? { points, downPoints: 0, failures: 0 } : {};
+  const clear = isNewest ? { points, downPoints: 0, failures: 0, inVain: 0 } : {};
   const isHeard = probe.doubtSince === undefined || probe.doubtSince <= heardAt;
   return {
     ...ledgers,
@@ -333,16 +341,21 @@ function addFailure(
   };
 }
 
-/** In doubt by what calls found on other trunks: behind the others until a call of its own gets through, but no nearer to down. */
-export function shareDoubt(
-  ledgers: Ledgers,
-  { cause, from }: SharedDoubt,
-  now: Instant,
-  settings: HealthSettings,
-): Ledgers {
+/** In doubt by what calls found on other trunks: behind the others until a call of its own gets through. */
+export function shareDoubt(ledgers: Ledgers, doubt: SharedDoubt, now: Instant, settings: HealthSettings): Ledgers {
   const { calls } = ledgers;
-  const last: CallFailure = { at: now, from, kind: 'stalled', reason: cause };
+  if (doubt.of === 'rings in vain') {
+    return rangInVain(ledgers, now);
+  }
+  // No nearer to down.
+  const last: CallFailure = { at: now, from: doubt.from, kind: 'stalled', reason: doubt.cause };
   return { ...ledgers, calls: { ...calls, points: Math.max(calls.points, settings.points.suspect), last } };
+}
+
+function rangInVain(ledgers: Ledgers, now: Instant): Ledgers {
+  const { calls } = ledgers;
+  const last: CallFailure = { at: now, kind: 'rejected', reason: 'rang, and was answered over another carrier only' };
+  return { ...ledgers, calls: { ...calls, inVain: calls.inVain + 1, last } };
 }
 
 function isPathFailure(kind: FailureKind): boolean {

@@ -15,9 +15,9 @@ export function saveTrunk(
 ): SavedTrunk {
   const { state, cause, since, wait } = health;
   const { probe, calls, proven } = health.ledgers;
-  const { points, downPoints, mute, failures, rates, last } = calls;
+  const { points, downPoints, mute, inVain, failures, rates, last } = calls;
   return {
-    ...{ trunk, service, state, cause, proven, points, downPoints, mute, failures, rates },
+    ...{ trunk, service, state, cause, proven, points, downPoints, mute, inVain, failures, rates },
     age: between(since, now),
     probed: probe.lastAt !== undefined,
     holdDown: wait.holdDown,
@@ -76,12 +76,12 @@ export function restoreTrunk(saved: SavedTrunk, elapsed: Milliseconds, now: Inst
 }
 
 function restoreLedgers(saved: SavedTrunk, elapsed: Milliseconds, ago: (age: Milliseconds) => Instant): Ledgers {
-  const { points, downPoints, mute, failures, rates, last, roundTrip, probed, proven } = saved;
+  const { points, downPoints, mute, inVain = 0, failures, rates, last, roundTrip, probed, proven } = saved;
   return {
     ...emptyLedgers,
     probe: { ...emptyLedgers.probe, roundTrip, lastAt: probed ? ago(ms(0)) : undefined },
     calls: {
-      ...{ points, downPoints, mute, failures, rates, lastGoodAt: undefined },
+      ...{ points, downPoints, mute, inVain, failures, rates, lastGoodAt: undefined },
       last: last === undefined ? undefined : { at: ago(last.age), kind: last.kind, reason: last.reason },
     },
     proven: proven && elapsed <= provenFor,

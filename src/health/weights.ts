@@ -39,6 +39,8 @@ export interface HealthSettings {
   };
   /** Busy answers of one trunk, within this time, that nobody else confirms are a failure of the trunk. */
   readonly busy: { readonly count: number; readonly within: Milliseconds };
+  /** Calls in a row that ring, and are answered over another carrier only. */
+  readonly inVain: { readonly suspect: number; readonly down: number };
   readonly holdDown: {
     readonly first: Milliseconds;
     readonly longest: Milliseconds;
@@ -98,6 +100,8 @@ export const defaultHealthSettings: HealthSettings = {
     cuts: sequentialTest(0.01, 0.2, 6),
   },
   busy: { count: 3, within: ms(60_000) },
+  // Where all positions are taken, whoever is free answers either: by chance ten in a row once in a thousand calls.
+  inVain: { suspect: 3, down: 10 },
   holdDown: { first: ms(5_000), longest: ms(600_000), forgives: ms(600_000), spread: 0.1 },
   wayBack: { canaries: 2, shares: [0.05, 0.25], callsPerShare: 20, waitForOthers: ms(600_000) },
   canaryLost: ms(60_000),

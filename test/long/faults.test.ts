@@ -99,6 +99,24 @@ t.test(
   },
 );
 
+t.test(
+  'P20 180, then nothing, on a carrier that was good: the first callers wait as long as is usual, the others do not',
+  { timeout: 180_000, buffered: true },
+  async (t) => {
+    const lab = await startLab(122);
+    t.teardown(async () => lab.stop());
+    t.match(await callers(122, lab, 100, 20), { successful: 100, failed: 0 }, 'warm: answered after 0.2 s');
+    await lab.fault('kpn', 'ringing');
+    const sipp = await callers(122, lab, 100, RATE);
+    t.match(sipp, { exitCode: 0, successful: 100, failed: 0 });
+    const answers = sipp.timed.filter(({ name }) => name === '1').map(({ at, ms }) => ({ from: at - ms, ms }));
+    const latest = Math.max(...answers.map(({ ms }) => ms));
+    t.ok(latest < 12_000, `answered after ${Math.round(latest)} ms at the latest (promise: 6 s of ringing, warm)`);
+    const after = answers.filter(({ from }) => from > 10_000).map(({ ms }) => ms);
+    t.ok(after.length > 40 && Math.max(...after) < 1_000, `from 10 s on within ${Math.max(...after)} ms`);
+  },
+);
+
 t.test('P7 a carrier that comes and goes every 5 s', { timeout: 180_000, buffered: true }, async (t) => {
   const lab = await startLab(121);
   t.teardown(async () => lab.stop());

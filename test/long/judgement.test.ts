@@ -82,7 +82,7 @@ function allGone(): SavedHealth {
       ...{ cause: 'all its trunks are down', age: ms(60_000) },
     })),
   );
-  return { at: Date.now(), trunks, carriers, traffic: [], times: [] };
+  return { at: Date.now(), trunks, carriers, traffic: [] };
 }
 
 t.test('P9 every carrier is thought gone, and is there: 112 is tried anyway, and answered at once', async (t) => {
@@ -168,7 +168,7 @@ t.test('P19 calls stop coming: an alarm in time, with every probe green, and ove
     { ...KPN, plays: 'answer.xml' },
     { ...SECOND, plays: 'answer.xml' },
   ];
-  const saved = { at: Date.now(), trunks: [], carriers: [], traffic, times: [] };
+  const saved = { at: Date.now(), trunks: [], carriers: [], traffic };
   const { gateway, call } = await playing(t, 154, trunks, { saved, probeInterval: '1s' });
   const droughts = async () => (await gateway.alarms()).filter(({ kind }) => kind === 'drought');
   t.match(await call(15), { successful: 15, failed: 0 });

@@ -88,7 +88,6 @@ t.test('P14 calls that ring when the engine is killed are answered', { skip }, a
   t.equal(received('INVITE').size, RINGING, 'no answering point rings twice');
   t.equal(received('CANCEL').size, 0);
   t.equal((await gateway.stats()).openCalls, 0);
-  t.match(await gateway.health(), { trunks: [{ trunk: 'kpn-1', health: { state: 'up' } }] }, 'nobody is blamed');
   const reports = await gateway.calls();
   t.same(new Set(reports.map(({ outcome }) => outcome)), new Set(['answered']));
 });
