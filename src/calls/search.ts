@@ -56,7 +56,9 @@ function liveAttempts({ attempts }: CallState): number {
  * is a phantom ring at an answering point; and none is added once one rings (DESIGN 4.2, 4.4, 4.7).
  */
 function width({ attempts, remaining, noPath, class: serviceClass }: CallState): number {
-  const isPanic = remaining[0]?.role === 'panic';
+  const isHealthy = (attempt: Attempt): boolean =>
+    isOpen(attempt) && !isLate(attempt) && attempt.planned.role !== 'panic';
+  const isPanic = remaining[0]?.role === 'panic' && !attempts.some(isHealthy);
   if (!isPanic || attempts.some(({ state }) => state.phase === 'progressing')) {
     return 1;
   }

@@ -56,6 +56,8 @@ async function answeredOnce(t: Test, lab: TestLab, sipp: SippResult, calls: numb
   const late = Math.max(0, ...(sipp.times['2'] ?? []));
   t.ok(late < most, `rang after ${late} ms at the latest (promise: ${promise} ms)`);
   t.comment(`rings ${psap?.rings}, connected ${psap?.connected}, phantom rings ${psap?.phantomRings}`);
+  t.ok((psap?.connected ?? Number.NaN) <= calls + 1, 'none was answered twice, but for one that crossed our CANCEL');
+  t.ok((psap?.phantomRings ?? Number.NaN) <= calls / 10, 'and few rang in vain');
 }
 
 /** Its first resend comes after 1.0 s, and a silent trunk is found by quick probes 0.5 s after the INVITE. */

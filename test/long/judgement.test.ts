@@ -1,14 +1,13 @@
 import t, { type Test } from 'tap';
-import type { SavedHealth, SavedTrunk } from '../../src/domain/saved-health.js';
-import { id, type CarrierId, type IngressId, type ServiceId, type TrunkId } from '../../src/domain/ids.js';
+import type { SavedHealth } from '../../src/domain/saved-health.js';
+import { id, type IngressId, type ServiceId } from '../../src/domain/ids.js';
 import { ms } from '../../src/domain/time.js';
 import { startGateway, type TestGateway, type TestSite, type TestTrunk } from '../support/gateway.js';
+import { gone } from '../support/saved-health.js';
 import { runSipp, startSipp, type Sipp, type SippResult } from '../support/sipp.js';
 import { until } from '../support/until.js';
 
 // What the gateway thinks of its carriers, and what calls come to: SIPp at both ends.
-
-const SERVICES = ['112', '0900-8844'] as const;
 
 interface Parts {
   readonly gateway: TestGateway;
@@ -62,28 +61,8 @@ const KPN = { id: 'kpn-a', carrier: 'kpn', tier: 1 } as const;
 const TWIN = { id: 'twin-a', carrier: 'twin', tier: 1 } as const;
 const SECOND = { id: 'second-a', carrier: 'second', tier: 2 } as const;
 
-/** An earlier process had lost every carrier a minute ago, to calls that failed. */
-function allGone(): SavedHealth {
-  const trunks = SERVICES.flatMap((service) =>
-    [KPN, SECOND].map((trunk): SavedTrunk => ({
-      ...{ trunk: id<TrunkId>(trunk.id), service: id<ServiceId>(service), state: 'down', cause: 'calls failed' },
-      ...{ age: ms(60_000), proven: true, probed: false, holdDown: ms(600_000), by: 'call', left: ms(500_000) },
-      ...{ points: 9, downPoints: 9, mute: 0, failures: 9 },
-      rates: {
-        half: { score: 0, isBad: false },
-        tenth: { score: 0, isBad: false },
-        cuts: { score: 0, isBad: false },
-      },
-    })),
-  );
-  const carriers = SERVICES.flatMap((service) =>
-    [KPN, SECOND].map(({ carrier }) => ({
-      ...{ carrier: id<CarrierId>(carrier), service: id<ServiceId>(service), state: 'absent' as const },
-      ...{ cause: 'all its trunks are down', age: ms(60_000) },
-    })),
-  );
-  return { at: Date.now(), trunks, carriers, traffic: [] };
-}
+/** An earlier process had lost every carrier a minute ago, to calls that failed; none is to be tried before long. */
+const allGone = (): SavedHealth => gone([KPN, SECOND], ['112', '0900-8844'], ms(500_000));
 
 t.test('P9 every carrier is thought gone, and is there: 112 is tried anyway, and answered at once', async (t) => {
   const trunks = [
@@ -246,12 +225,12 @@ t.test(
     const swallowed = (await gateway.calls()).find(({ attempts }) =>
       attempts.some(({ carrier, outcome }) => carrier === 'kpn' && outcome !== 'answered'),
     );
-    const gone = /"carrier":"kpn","service":"112","from":"\w+","to":"absent"/;
+    const isGone = /"carrier":"kpn","service":"112","from":"\w+","to":"absent"/;
     const line =
       gateway
         .log()
         .split('\n')
-        .find((each) => gone.test(each)) ?? '{}';
+        .find((each) => isGone.test(each)) ?? '{}';
     const { time } = JSON.parse(line) as { readonly time?: number };
     const took = (time ?? Number.NaN) - Date.parse(swallowed?.startedAt ?? '');
     // drachtio-server keeps 100 to itself: there a call is in doubt after 500 ms only.

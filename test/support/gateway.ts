@@ -93,8 +93,9 @@ export async function startGateway(site: TestSite): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-site-'));
   writeSite(folder, site);
   if (site.saved !== undefined) {
-    mkdirSync(join(folder, 'journal'));
-    writeFileSync(join(folder, 'journal/health.json'), JSON.stringify(site.saved));
+    const journal = site.journal ?? join(folder, 'journal');
+    mkdirSync(journal, { recursive: true });
+    writeFileSync(join(journal, 'health.json'), JSON.stringify(site.saved));
   }
   const drachtio = usesDrachtio ? await startDrachtio({ host: site.host, secret: SECRET, folder }) : undefined;
   return startGatewayProcess('lab-gateway', { folder, file: 'site.yaml', host: site.host, drachtio });

@@ -76,8 +76,12 @@ class Bench {
     deadlines = usual,
     noPath: NoPath = 'tell',
     role: AttemptRole = 'normal',
+    lastResort: readonly string[] = [],
   ) {
-    this.plan = names.map((name) => ({ ...planned(name, deadlines), role }));
+    this.plan = [
+      ...names.map((name) => ({ ...planned(name, deadlines), role })),
+      ...lastResort.map((name) => ({ ...planned(name, deadlines), role: 'panic' as const })),
+    ];
     this.call = newCall(serviceClass, this.plan, instant(0), noPath);
     this.feed({ type: 'started' });
   }
@@ -544,4 +548,15 @@ t.test('a caller whom no SIP server takes up ends the call', (t) => {
   t.match(bench.call.phase, { phase: 'ended', outcome: 'cancelled' });
   t.same(bench.names(), ['give-up a1', 'finish']);
   t.end();
+});
+
+t.test('what is on its way back is not tried beside a healthy trunk, but when that is late', async (t) => {
+  for (const noPath of ['tell', 'wilt'] as const) {
+    const bench = new Bench(['second'], 'emergency', usual, noPath, 'normal', ['kpn', 'third']);
+    t.same(bench.started(), ['second'], 'each leg that rings and is cancelled is a phantom ring');
+    bench.feed({ type: 'responded', attempt: a1, status: 100, trusted: false });
+    t.same(bench.started(), ['second']);
+    bench.feed({ type: 'deadline', attempt: a1, which: 'progress' });
+    t.same(bench.started(), ['second', 'kpn', 'third'], 'then nothing healthy is left');
+  }
 });
