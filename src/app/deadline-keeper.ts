@@ -1,14 +1,40 @@
 import type { Attempt } from '../calls/call.js';
 import type { AttemptOutcome } from '../domain/health.js';
-import type { Service } from '../domain/network.js';
-import { between, type Milliseconds } from '../domain/time.js';
+import type { TrunkId } from '../domain/ids.js';
+import type { Network, Service } from '../domain/network.js';
+import type { SavedTimes } from '../domain/saved-health.js';
+import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
 import { LearnedDeadlines, type WayTo } from '../routing/learned-deadlines.js';
 import { RingTimes } from '../routing/ring-times.js';
+
+/** What was learned longer ago is learned anew: the way may be another by now. */
+const LEARNED_FOR = ms(24 * 3_600_000);
 
 /** Tells the learned deadlines what attempts were like. */
 export class DeadlineKeeper {
   readonly learned = new LearnedDeadlines();
+  readonly #learnedAt = new Map<TrunkId, Instant>();
   readonly #rings = new RingTimes();
+
+  /** What the next process has to know of these trunks. */
+  save(network: Network, now: Instant): readonly SavedTimes[] {
+    return [...network.trunks.keys()].flatMap((trunk) => {
+      const at = this.#learnedAt.get(trunk);
+      return at === undefined
+        ? []
+        : [{ trunk, age: ms(Math.max(0, between(at, now))), ...this.learned.save(trunk, network.routes) }];
+    });
+  }
+
+  /** What was saved `elapsed` ago goes on, unless it is too old. Gives what is still good. */
+  restore(saved: readonly SavedTimes[], elapsed: Milliseconds, now: Instant): readonly SavedTimes[] {
+    const good = saved.filter(({ age }) => age + elapsed < LEARNED_FOR);
+    for (const each of good) {
+      this.learned.restore(each.trunk, each);
+      this.#learnedAt.set(each.trunk, after(now, ms(0 - each.age - elapsed)));
+    }
+    return good;
+  }
 
   /** An attempt progressed, was answered or failed. */
   heard(attempt: Attempt, { id: service }: Service, outcome: AttemptOutcome): void {
@@ -19,6 +45,7 @@ export class DeadlineKeeper {
     if (firstResponseAt === undefined || outcome.kind === 'slow' || outcome.kind === 'in-vain') {
       return;
     }
+    this.#learnedAt.set(planned.trunk.id, progressAt ?? firstResponseAt);
     this.learned.responded(planned.trunk, between(startedAt, firstResponseAt), planned.deadlines.resend);
     const way = wayOf(attempt, service);
     if (missed?.kind === 'silent') {

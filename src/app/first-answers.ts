@@ -18,6 +18,11 @@ export class FirstAnswers {
     return this.#learned.get(trunk);
   }
 
+  /** Goes on with what an earlier process had learned. */
+  restore(trunk: TrunkId, learned: RoundTrip): void {
+    this.#learned.set(trunk, learned);
+  }
+
   learn(attempt: Attempt, outcome: AttemptOutcome): void {
     const { firstResponseAt, progressAt, startedAt, planned } = attempt;
     if (firstResponseAt === undefined) {

@@ -11,7 +11,7 @@ import type { CallId, ServiceId, TrunkId } from '../domain/ids.js';
 import type { AttemptStarted, HealthChanged } from '../domain/journal-record.js';
 import type { Ingress, Network, Route, Service, Trunk } from '../domain/network.js';
 import type { SavedHealth } from '../domain/saved-health.js';
-import { between, ms, type Milliseconds } from '../domain/time.js';
+import { between, type Instant, ms, type Milliseconds } from '../domain/time.js';
 import { HealthBook, type HealthSnapshot } from '../health/book.js';
 import { blank, type HealthStart, restored } from '../health/entries.js';
 import { defaultHealthSettings } from '../health/weights.js';
@@ -100,6 +100,7 @@ export class HealthKeeper implements Dispatcher {
     this.#self = new SelfWatch(clock);
     const saved = store?.load();
     this.#book = new HealthBook(network, clock.now(), defaultHealthSettings, this.#startFrom(saved));
+    this.#restoreTimes(saved);
     this.#traffic = new TrafficWatch(network, clock, saved?.traffic);
     this.#ingresses = ingressTable(network.ingresses);
     this.#plans = this.#build();
@@ -414,14 +415,37 @@ export class HealthKeeper implements Dispatcher {
     if (saved === undefined) {
       return blank;
     }
-    const elapsed = ms(Math.max(0, this.#clock.wallTime() - saved.at));
+    const elapsed = this.#since(saved);
     this.#log.info({ ageMs: elapsed }, 'health goes on as it was saved');
     return restored(saved, elapsed, this.#clock.now());
   }
 
+  #since(saved: SavedHealth): Milliseconds {
+    return ms(Math.max(0, this.#clock.wallTime() - saved.at));
+  }
+
+  /** A gateway that was restarted need not be cold: deadlines go on as they were. */
+  #restoreTimes(saved: SavedHealth | undefined): void {
+    const times =
+      saved === undefined ? [] : this.#deadlines.restore(saved.times, this.#since(saved), this.#clock.now());
+    for (const { trunk, firstProvisional } of times) {
+      if (firstProvisional !== undefined) {
+        this.#firstAnswers.restore(trunk, firstProvisional);
+      }
+    }
+  }
+
+  #times(now: Instant): SavedHealth['times'] {
+    return this.#deadlines.save(this.#network, now).map((each) => {
+      const firstProvisional = this.#firstAnswers.of(each.trunk);
+      return firstProvisional === undefined ? each : { ...each, firstProvisional };
+    });
+  }
+
   #save(): void {
-    const states = this.#book.save(this.#clock.now());
-    this.#store?.save({ at: this.#clock.wallTime(), ...states, traffic: this.#traffic.save() });
+    const now = this.#clock.now();
+    const traffic = this.#traffic.save();
+    this.#store?.save({ at: this.#clock.wallTime(), ...this.#book.save(now), traffic, times: this.#times(now) });
   }
 
   #saveLater(): void {

@@ -1,5 +1,5 @@
 import type { CarrierState, TrunkState } from './health.js';
-import type { CarrierId, IngressId, ServiceId, TrunkId } from './ids.js';
+import type { CarrierId, DestinationId, IngressId, ServiceId, TrunkId } from './ids.js';
 import type { Milliseconds } from './time.js';
 import type { FailureKind } from './verdict.js';
 
@@ -44,9 +44,37 @@ export interface SavedTrunk {
   };
   readonly last?: { readonly age: Milliseconds; readonly kind: FailureKind; readonly reason: string } | undefined;
   /** The learned round-trip time of its probes. */
-  readonly roundTrip?:
-    | { readonly smoothed: Milliseconds; readonly deviation: Milliseconds; readonly samples: number }
-    | undefined;
+  readonly roundTrip?: SavedRoundTrip | undefined;
+}
+
+interface SavedRoundTrip {
+  readonly smoothed: Milliseconds;
+  readonly deviation: Milliseconds;
+  readonly samples: number;
+}
+
+/** What was learned of calls of one service to one destination over a trunk. */
+export interface SavedWay {
+  readonly service: ServiceId;
+  readonly destination: DestinationId;
+  /** The time before which nearly all of them progress. Undefined while too little is known. */
+  readonly late?: Milliseconds | undefined;
+  /** Its progress deadline is at least so long, after alarms that proved false; else 0. */
+  readonly raised: Milliseconds;
+}
+
+/** What was learned of how soon a trunk answers: deadlines set themselves by it. Its size does not grow with the calls. */
+export interface SavedTimes {
+  readonly trunk: TrunkId;
+  /** How long ago it was last learned from. */
+  readonly age: Milliseconds;
+  /** From INVITE to the first response. */
+  readonly firstResponse?: SavedRoundTrip | undefined;
+  /** From INVITE to the first 101-199, where 100 Trying does not reach us. */
+  readonly firstProvisional?: SavedRoundTrip | undefined;
+  /** Its silence deadline is at least so long, after alarms that proved false; else 0. */
+  readonly raised: Milliseconds;
+  readonly ways: readonly SavedWay[];
 }
 
 /** The same of a carrier, as one service sees it. */
@@ -73,4 +101,5 @@ export interface SavedHealth {
   readonly trunks: readonly SavedTrunk[];
   readonly carriers: readonly SavedCarrier[];
   readonly traffic: readonly SavedTraffic[];
+  readonly times: readonly SavedTimes[];
 }

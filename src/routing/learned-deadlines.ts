@@ -1,6 +1,7 @@
 import type { Deadlines } from '../domain/attempt.js';
 import type { DestinationId, ServiceId, TrunkId } from '../domain/ids.js';
 import type { Route, Trunk } from '../domain/network.js';
+import type { SavedTimes } from '../domain/saved-health.js';
 import { type Milliseconds, ms } from '../domain/time.js';
 import { lateAfter, learnRoundTrip, type RoundTrip } from '../health/round-trip.js';
 import { coldDeadlines, progressRange, silenceRange, slowAfter, type DeadlineRange } from './deadlines.js';
@@ -12,6 +13,9 @@ export interface WayTo {
   readonly service: ServiceId;
   readonly destination: DestinationId;
 }
+
+/** What is kept of a trunk while no gateway runs. */
+type LearnedTimes = Pick<SavedTimes, 'firstResponse' | 'raised' | 'ways'>;
 
 /** A learned round-trip time is used after this many calls. */
 const ENOUGH = 5;
@@ -28,6 +32,7 @@ const LATEST_RESEND = ms(500);
 const MATERIAL = 0.05;
 
 interface Way {
+  readonly way: WayTo;
   readonly times: ProgressTimes;
   /** At least so long, after alarms that proved false. */
   raised: number;
@@ -86,6 +91,30 @@ export class LearnedDeadlines {
     this.#changed = true;
   }
 
+  /** What the next process has to know of a trunk, as far as it concerns these routes. */
+  save(trunk: TrunkId, routes: readonly Route[]): LearnedTimes {
+    const answers = this.#answers.get(trunk);
+    const ways = [...this.#ways.values()].filter(({ way }) => way.trunk === trunk && routes.some(isRouteOf(way)));
+    return {
+      ...(answers?.roundTrip === undefined ? {} : { firstResponse: answers.roundTrip }),
+      raised: ms(answers?.raised ?? 0),
+      ways: ways.map(({ way: { service, destination }, times, raised }) => {
+        const late = times.late();
+        return { service, destination, raised: ms(raised), ...(late === undefined ? {} : { late }) };
+      }),
+    };
+  }
+
+  /** Goes on with what an earlier process had learned of a trunk. */
+  restore(trunk: TrunkId, { firstResponse, raised, ways }: LearnedTimes): void {
+    this.#answers.set(trunk, { roundTrip: firstResponse, raised });
+    for (const { service, destination, late, raised: raisedTo } of ways) {
+      const way = { trunk, service, destination };
+      this.#ways.set(keyOf(way), { way, times: new ProgressTimes(late), raised: raisedTo });
+    }
+    this.#changed = true;
+  }
+
   /** The deadlines of an attempt. The same value until they change by more than a little. */
   of(route: Route, trunk: Trunk): Deadlines {
     const fresh = this.#fresh(route, trunk);
@@ -140,10 +169,14 @@ export class LearnedDeadlines {
 
   #wayOf(way: WayTo): Way {
     const key = keyOf(way);
-    const known = this.#ways.get(key) ?? { times: new ProgressTimes(), raised: 0 };
+    const known = this.#ways.get(key) ?? { way, times: new ProgressTimes(), raised: 0 };
     this.#ways.set(key, known);
     return known;
   }
+}
+
+function isRouteOf({ trunk, service, destination }: WayTo): (route: Route) => boolean {
+  return (route) => route.trunk === trunk && route.service === service && route.destination === destination;
 }
 
 function keyOf({ trunk, service, destination }: WayTo): string {

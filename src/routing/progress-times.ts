@@ -19,6 +19,12 @@ export class ProgressTimes {
   #next = 0;
   #late: Milliseconds | undefined;
   #isStale = false;
+  readonly #before: Milliseconds | undefined;
+
+  /** @param before what an earlier process knew: it holds until enough is known anew. */
+  constructor(before?: Milliseconds) {
+    this.#before = before;
+  }
 
   /** A call progressed, or was ended by us before it could. */
   add(took: Milliseconds, progressed: boolean): void {
@@ -34,7 +40,7 @@ export class ProgressTimes {
       this.#late =
         this.#samples.filter(({ progressed }) => progressed).length < ENOUGH ? undefined : this.#percentile();
     }
-    return this.#late;
+    return this.#late ?? this.#before;
   }
 
   /** What was ended early counts as "at least so long": the estimate of Kaplan and Meier. */

@@ -43,11 +43,13 @@ export function examine(parsed: ParseResult): Examined {
   if (message === undefined) {
     return { message, fault: parsed.ok ? undefined : fault(parsed.error) };
   }
-  const faults = [
-    parsed.ok ? undefined : unread(parsed.error),
-    ...(message.kind === 'request' ? requestFaults(message) : responseFaults(message)),
-  ].filter((each) => each !== undefined);
-  return { message, fault: faults.find(({ isClear }) => !isClear) ?? faults[0] };
+  const first = parsed.ok ? undefined : unread(parsed.error);
+  return { message, fault: message.kind === 'request' ? requestFault(message, first) : responseFault(message, first) };
+}
+
+/** The worse of two: the first that leaves unclear what the sender wants, or the first. */
+function worse(first: Fault | undefined, second: Fault | undefined): Fault | undefined {
+  return first === undefined || (first.isClear && second?.isClear === false) ? second : first;
 }
 
 /** Whether a message belongs to a call: an INVITE, what can follow it, or the response to one of them. */
@@ -100,8 +102,9 @@ const READABLE_ALL_THE_SAME: ReadonlySet<string> = new Set(['truncated', 'too ma
 
 /** What the headers of a message say about what all messages must have, read in one go. */
 interface Survey {
-  /** The first value of each. */
-  readonly first: Map<Surveyed, string>;
+  /** The first of those of which there is none, or whose first value is empty. */
+  readonly missing: (typeof NEEDED)[number] | undefined;
+  readonly sequence: ReturnType<typeof parseCseq>;
   /** The first header that stands twice and may not. */
   readonly repeated: Surveyed | undefined;
   readonly vias: readonly string[];
@@ -121,78 +124,94 @@ const SURVEYED: ReadonlyMap<string, Surveyed> = new Map(
 /** How long their names are, compact ones among them: most other names need no closer look. */
 const LENGTHS: ReadonlySet<number> = new Set([1, ...[...SURVEYED.keys()].map(({ length }) => length)]);
 
+const NONE: readonly string[] = [];
+
 function survey(headers: readonly Header[]): Survey {
-  const first = new Map<Surveyed, string>();
-  const [vias, lengths, required]: [string[], string[], string[]] = [[], [], []];
+  let [vias, lengths, required] = [NONE, NONE, NONE];
+  let from: string | undefined;
+  let to: string | undefined;
+  let callId: string | undefined;
+  let sequence: string | undefined;
+  let hops: string | undefined;
   let repeated: Surveyed | undefined;
   for (const { name, value } of headers) {
     const known = SURVEYED.get(name) ?? (LENGTHS.has(name.length) ? SURVEYED.get(longName(name)) : undefined);
     switch (known) {
       case undefined:
-        continue;
+        break;
       case 'Via':
-        vias.push(value);
+        vias = vias === NONE ? [value] : [...vias, value];
         break;
       case 'Content-Length':
-        lengths.push(value);
+        lengths = lengths === NONE ? [value] : [...lengths, value];
         break;
       case 'Require':
-        required.push(...splitList(value));
+        required = [...required, ...splitList(value)];
         break;
       case 'From':
+        repeated ??= from === undefined ? undefined : known;
+        from ??= value;
+        break;
       case 'To':
+        repeated ??= to === undefined ? undefined : known;
+        to ??= value;
+        break;
       case 'Call-ID':
+        repeated ??= callId === undefined ? undefined : known;
+        callId ??= value;
+        break;
       case 'CSeq':
+        repeated ??= sequence === undefined ? undefined : known;
+        sequence ??= value;
+        break;
       case 'Max-Forwards':
-        repeated ??= first.has(known) ? known : undefined;
-    }
-    if (!first.has(known)) {
-      first.set(known, value);
+        repeated ??= hops === undefined ? undefined : known;
+        hops ??= value;
     }
   }
-  return { first, repeated, vias, lengths, required };
+  const missing = missingOf(vias[0], callId, sequence, from, to);
+  return { missing, sequence: parseCseq(sequence ?? ''), repeated, vias, lengths, required };
 }
 
-function requestFaults(request: SipRequest): readonly (Fault | undefined)[] {
-  const { method, uri, headers } = request;
-  const seen = survey(headers);
-  return [
-    missing(seen),
-    mismatched(method, seen),
-    repeated(seen),
-    badVia(seen),
-    badUri(uri),
-    badLength(seen),
-    unknownExtension(method, seen),
-  ];
+/** In the order of `NEEDED`. */
+function missingOf(...values: readonly (string | undefined)[]): Survey['missing'] {
+  return NEEDED[values.findIndex((value) => (value ?? '') === '')];
 }
 
-function responseFaults({ headers }: SipResponse): readonly (Fault | undefined)[] {
+function requestFault({ method, uri, headers }: SipRequest, first: Fault | undefined): Fault | undefined {
   const seen = survey(headers);
-  const isNumbered = parseCseq(seen.first.get('CSeq') ?? '') !== undefined;
+  let found = worse(first, missing(seen));
+  found = worse(found, mismatched(method, seen));
+  found = worse(found, repeated(seen));
+  found = worse(found, badVia(seen));
+  found = worse(found, badUri(uri));
+  found = worse(found, badLength(seen));
+  return worse(found, unknownExtension(method, seen));
+}
+
+function responseFault({ headers }: SipResponse, first: Fault | undefined): Fault | undefined {
+  const seen = survey(headers);
+  const [via = ''] = seen.vias;
   // RFC 3261 8.1.3.3: with a second Via it is the response to somebody else's request.
-  const isAstray = seen.vias.length > 1 || splitList(seen.vias[0] ?? '').length > 1;
-  return [
-    isNumbered ? undefined : fault('bad CSeq'),
-    repeated(seen),
-    isAstray ? clear('more than one Via in a response') : undefined,
-    badLength(seen),
-  ];
+  const isAstray = seen.vias.length > 1 || (via.includes(',') && splitList(via).length > 1);
+  let found = worse(first, seen.sequence === undefined ? fault('bad CSeq') : undefined);
+  found = worse(found, repeated(seen));
+  found = worse(found, isAstray ? clear('more than one Via in a response') : undefined);
+  return worse(found, badLength(seen));
 }
 
-function missing({ first }: Survey): Fault | undefined {
-  const name = NEEDED.find((each) => (first.get(each) ?? '') === '');
+function missing({ missing: name, sequence }: Survey): Fault | undefined {
   if (name === 'Via' || name === 'Call-ID' || name === 'CSeq') {
     return fault(`no ${name}`);
   }
-  if (parseCseq(first.get('CSeq') ?? '') === undefined) {
+  if (sequence === undefined) {
     return fault('bad CSeq');
   }
   return name === undefined ? undefined : clear(`no ${name}`);
 }
 
-function mismatched(method: string, { first }: Survey): Fault | undefined {
-  if ((parseCseq(first.get('CSeq') ?? '')?.method ?? method) === method) {
+function mismatched(method: string, { sequence }: Survey): Fault | undefined {
+  if ((sequence?.method ?? method) === method) {
     return undefined;
   }
   return { kind: 'the method in CSeq is another', status: METHODS.has(method) ? 400 : 501, isClear: true };
@@ -224,6 +243,10 @@ function badUri(text: string): Fault | undefined {
 }
 
 function badLength({ lengths }: Survey): Fault | undefined {
+  const [first] = lengths;
+  if (first === undefined || (lengths.length === 1 && smallNumber(first) !== undefined)) {
+    return undefined;
+  }
   const numbers = new Set(lengths.map(smallNumber));
   if (numbers.has(undefined)) {
     return clear('bad Content-Length');
@@ -233,7 +256,7 @@ function badLength({ lengths }: Survey): Fault | undefined {
 
 /** RFC 3261 8.2.2.3: an ACK and a CANCEL are never refused for it. */
 function unknownExtension(method: string, { required }: Survey): Fault | undefined {
-  const isExempt = method === 'ACK' || method === 'CANCEL';
+  const isExempt = required.length === 0 || method === 'ACK' || method === 'CANCEL';
   const unsupported = isExempt ? [] : required.filter((tag) => !OPTION_TAGS.has(asciiLower(tag)));
   return unsupported.length === 0
     ? undefined

@@ -95,3 +95,45 @@ export const LISTS: ReadonlySet<string> = new Set([
   'via',
   'warning',
 ]);
+
+/** Names that nearly every message has, the most frequent first. */
+const FREQUENT = [
+  'Via',
+  'From',
+  'To',
+  'Call-ID',
+  'CSeq',
+  'Max-Forwards',
+  'Content-Length',
+  'Contact',
+  'Content-Type',
+  'Record-Route',
+  'Route',
+  'Allow',
+  'Supported',
+  'User-Agent',
+  'Require',
+  'Reason',
+  'Subject',
+  'Server',
+  'RSeq',
+  'RAck',
+  'P-Asserted-Identity',
+  'Session-Expires',
+];
+
+/** Those and their lower-case spellings, by length. */
+const BY_LENGTH: readonly (readonly string[])[] = Array.from({ length: 20 }, (_, length) =>
+  FREQUENT.flatMap((name) => [name, name.toLowerCase()]).filter((name) => name.length === length),
+);
+
+/** The name that stands there. Frequent ones are always the same text: comparing them costs nothing. */
+export function nameIn(text: string, start: number, end: number): string {
+  const first = text.charCodeAt(start);
+  for (const name of BY_LENGTH[end - start] ?? []) {
+    if (name.charCodeAt(0) === first && text.startsWith(name, start)) {
+      return name;
+    }
+  }
+  return text.slice(start, end);
+}

@@ -69,7 +69,8 @@ export function setHeader(headers: readonly Header[], name: string, value: strin
 
 /** The headers without those of the given names. */
 export function withoutHeader(headers: readonly Header[], ...names: string[]): readonly Header[] {
-  return headers.filter((each) => !names.some((name) => sameName(each.name, name)));
+  const isNamed = ({ name }: Header): boolean => names.some((each) => sameName(each, name));
+  return headers.some(isNamed) ? headers.filter((each) => !isNamed(each)) : headers;
 }
 
 /** The elements of a comma list, trimmed, without empty ones. Commas in quotes and in `<...>` do not separate. */

@@ -1,5 +1,5 @@
 import { asciiLower, CR, isBlank, LF, nextBlank, skipBlanks, smallNumber, trimBlanks } from './chars.js';
-import { takeHeaders, takeLine, type Scan } from './header-lines.js';
+import { scanOf, takeHeaders, takeLine, type Scan } from './header-lines.js';
 import { header, sameName, type Header } from './headers.js';
 
 export type { Header } from './headers.js';
@@ -30,8 +30,8 @@ export type ParseResult =
   | { readonly ok: false; readonly error: string; readonly partial: SipMessage | undefined };
 
 type StartLine =
-  | { readonly kind: 'request'; readonly method: string; readonly uri: string; readonly error?: string }
-  | { readonly kind: 'response'; readonly status: number; readonly reason: string; readonly error?: string };
+  | { readonly kind: 'request'; readonly method: string; readonly uri: string; readonly error: string | undefined }
+  | { readonly kind: 'response'; readonly status: number; readonly reason: string; readonly error: string | undefined };
 
 /**
  * Reads one message (RFC 3261 7), as a datagram holds it.
@@ -43,19 +43,34 @@ type StartLine =
  * time in proportion to the length. What breaks a rule that it does not know of is the business of `examine`.
  */
 export function parseMessage(bytes: string): ParseResult {
-  return parse(bytes, takeBody);
+  return parse(scanOf(bytes, skipLineEnds(bytes)), takeBody);
+}
+
+/** The same, and whether `printMessage` would write the same bytes. */
+export function parseReceived(bytes: string): { readonly parsed: ParseResult; readonly isPlain: boolean } {
+  const scan = scanOf(bytes, skipLineEnds(bytes));
+  const parsed = parse(scan, takeBody);
+  return { parsed, isPlain: parsed.ok && scan.isPlain && isCounted(parsed.message, scan) };
+}
+
+/** Whether the start line, the one Content-Length and the body are as we would write them. */
+function isCounted(message: SipMessage, { text, at }: Scan): boolean {
+  const { headers, body } = message;
+  const lengths = headers.filter(({ name }) => isLength(name));
+  const [only] = lengths;
+  const isCountedOnce = lengths.length === 1 && smallNumber(only?.value ?? '') === body.length;
+  return isCountedOnce && at + body.length === text.length && text.startsWith(`${printStartLine(message)}\r\n`);
 }
 
 /** The same for a text whose Content-Length means nothing: all that follows the headers is the body. */
 export function parseUncounted(text: string): ParseResult {
-  return parse(text, (scan) => ({ body: scan.text.slice(scan.at) }));
+  return parse(scanOf(text, skipLineEnds(text)), (scan) => ({ body: scan.text.slice(scan.at) }));
 }
 
 type BodyTaker = (scan: Scan, headers: readonly Header[]) => { readonly body: string; readonly error?: string };
 
-function parse(bytes: string, takeBody: BodyTaker): ParseResult {
-  const scan: Scan = { text: bytes, at: skipLineEnds(bytes) };
-  if (scan.at >= bytes.length) {
+function parse(scan: Scan, takeBody: BodyTaker): ParseResult {
+  if (scan.at >= scan.text.length) {
     return { ok: false, error: 'empty', partial: undefined };
   }
   const start = parseStartLine(takeLine(scan));
@@ -70,20 +85,38 @@ function parse(bytes: string, takeBody: BodyTaker): ParseResult {
  * of the first one that is there, or at the end. A line end inside a value becomes a space, so no value makes a header.
  */
 export function printMessage(message: SipMessage): string {
+  const length = message.body.length;
   let text = `${printStartLine(message)}\r\n`;
-  for (const each of withLength(message.headers, message.body.length)) {
-    text += `${oneLine(each.name)}: ${oneLine(each.value)}\r\n`;
+  let hasLength = false;
+  for (const { name, value } of message.headers) {
+    if (!isLength(name)) {
+      text += `${oneLine(name)}: ${oneLine(value)}\r\n`;
+    } else if (!hasLength) {
+      hasLength = true;
+      text += `${oneLine(name)}: ${smallNumber(value) === length ? value : length}\r\n`;
+    }
   }
-  return `${text}\r\n${message.body}`;
+  return hasLength ? `${text}\r\n${message.body}` : `${text}Content-Length: ${length}\r\n\r\n${message.body}`;
 }
+
+function isLength(name: string): boolean {
+  return (name.length === LENGTH.length || name.length === 1) && sameName(name, LENGTH);
+}
+
+const LENGTH = 'Content-Length';
 
 function parseRest(start: StartLine, scan: Scan, takeBody: BodyTaker): ParseResult {
   const { headers, error: headerError } = takeHeaders(scan);
   const { body, error: bodyError } = takeBody(scan, headers);
-  const { error: startError, ...line } = start;
-  const message: SipMessage = { ...line, headers, body };
-  const error = startError ?? headerError ?? bodyError;
+  const message = messageOf(start, headers, body);
+  const error = start.error ?? headerError ?? bodyError;
   return error === undefined ? { ok: true, message } : { ok: false, error, partial: message };
+}
+
+function messageOf(start: StartLine, headers: readonly Header[], body: string): SipMessage {
+  return start.kind === 'request'
+    ? { kind: 'request', method: start.method, uri: start.uri, headers, body }
+    : { kind: 'response', status: start.status, reason: start.reason, headers, body };
 }
 
 function skipLineEnds(text: string): number {
@@ -96,7 +129,11 @@ function skipLineEnds(text: string): number {
 
 function parseStartLine(text: string): StartLine | undefined {
   const line = trimBlanks(text);
-  return asciiLower(line.slice(0, 4)) === 'sip/' ? parseStatusLine(line) : parseRequestLine(line);
+  return isSip(line) ? parseStatusLine(line) : parseRequestLine(line);
+}
+
+function isSip(text: string): boolean {
+  return text.startsWith('SIP/') || asciiLower(text.slice(0, 4)) === 'sip/';
 }
 
 function parseStatusLine(line: string): StartLine {
@@ -106,7 +143,7 @@ function parseStatusLine(line: string): StartLine {
   const status = smallNumber(line.slice(from, to)) ?? 0;
   const reason = line.slice(skipBlanks(line, to));
   const error = versionError(line.slice(0, afterVersion)) ?? (status < 100 || status > 699 ? 'bad status' : undefined);
-  return { kind: 'response', status, reason, ...(error === undefined ? {} : { error }) };
+  return { kind: 'response', status, reason, error };
 }
 
 /** The URI is all that stands between the first and the last run of blanks. */
@@ -114,13 +151,13 @@ function parseRequestLine(line: string): StartLine | undefined {
   const afterMethod = nextBlank(line, 0);
   const beforeVersion = lastBlank(line);
   const version = line.slice(beforeVersion + 1);
-  if (asciiLower(version.slice(0, 4)) !== 'sip/') {
+  if (!isSip(version)) {
     return undefined;
   }
   const method = line.slice(0, afterMethod);
   const uri = trimBlanks(line.slice(afterMethod, Math.max(afterMethod, beforeVersion)));
   const error = versionError(version) ?? (uri === '' ? 'no Request-URI' : undefined);
-  return { kind: 'request', method, uri, ...(error === undefined ? {} : { error }) };
+  return { kind: 'request', method, uri, error };
 }
 
 function lastBlank(line: string): number {
@@ -132,11 +169,13 @@ function lastBlank(line: string): number {
 }
 
 function versionError(version: string): string | undefined {
-  return asciiLower(version) === 'sip/2.0' ? undefined : `unsupported version ${version.slice(0, 20)}`;
+  return version === 'SIP/2.0' || asciiLower(version) === 'sip/2.0'
+    ? undefined
+    : `unsupported version ${version.slice(0, 20)}`;
 }
 
 function takeBody(scan: Scan, headers: readonly Header[]): { readonly body: string; readonly error?: string } {
-  const rest = scan.text.slice(scan.at);
+  const rest = scan.at >= scan.text.length ? '' : scan.text.slice(scan.at);
   const length = smallNumber(header(headers, 'Content-Length') ?? '');
   if (length === undefined || length === rest.length) {
     return { body: rest };
@@ -148,19 +187,6 @@ function printStartLine(message: SipMessage): string {
   return message.kind === 'request'
     ? `${oneLine(message.method)} ${oneLine(message.uri)} SIP/2.0`
     : `SIP/2.0 ${message.status} ${oneLine(message.reason)}`;
-}
-
-function withLength(headers: readonly Header[], length: number): readonly Header[] {
-  const lengths = headers.filter((each) => sameName(each.name, 'Content-Length'));
-  const first = lengths[0];
-  if (first === undefined) {
-    return [...headers, { name: 'Content-Length', value: String(length) }];
-  }
-  if (lengths.length === 1 && smallNumber(first.value) === length) {
-    return headers;
-  }
-  const right = { name: first.name, value: String(length) };
-  return headers.flatMap((each) => (each === first ? [right] : lengths.includes(each) ? [] : [each]));
 }
 
 function oneLine(text: string): string {

@@ -1,5 +1,5 @@
 import { asciiLower, isBlank, LF, CR, trimBlanks } from './chars.js';
-import { takeHeaders } from './header-lines.js';
+import { scanOf, takeHeaders } from './header-lines.js';
 import type { Header } from './headers.js';
 import { parseParams } from './params.js';
 
@@ -124,7 +124,7 @@ function lineEndBefore(body: string, at: number): number {
 /** Where the headers cannot be read, all of the part is its body. */
 function readPart(body: string, delimiter: Delimiter, end: number): MimePart {
   const raw = body.slice(delimiter.end, end);
-  const scan = { text: raw, at: 0 };
+  const scan = scanOf(raw, 0);
   const { headers, error } = takeHeaders(scan);
   const isHeaded = error === undefined || error === 'truncated';
   return {

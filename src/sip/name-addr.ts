@@ -37,6 +37,10 @@ export function printNameAddr(address: NameAddr): string {
 
 /** The tag of a From or To value; undefined where there is none, or an empty one. */
 export function tagOf(value: string): string | undefined {
+  const usual = USUAL_TAG.exec(value);
+  if (usual !== null) {
+    return usual[1];
+  }
   const tag = paramIn(takeApart(value).rest, 'tag');
   return tag === '' ? undefined : tag;
 }
@@ -57,6 +61,9 @@ export function withoutTag(value: string): string {
   const untouched = value.startsWith(head) ? value : head + rest;
   return isTagged ? [head, ...kept].join(';') : untouched;
 }
+
+/** The form of nearly every From and To: one address in brackets, and at most a tag behind it. */
+const USUAL_TAG = /^[^"<>;=]*<[^<>"]*>(?:;tag=([^\s";,=]+))?$/;
 
 function takeApart(value: string): Parts {
   const start = skipBlanks(value, 0);

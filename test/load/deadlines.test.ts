@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { startGateway, type TestGateway } from '../support/gateway.js';
 import { startRawPeer, type RawPeer } from '../support/raw-peer.js';
@@ -12,8 +15,16 @@ const WARM_UP = 12;
 
 type Mood = 'well' | 'deaf' | 'loses one' | 'trying';
 
+interface Warm {
+  gateway: TestGateway;
+  readonly kpn: RawPeer;
+  readonly is: (mood: Mood) => void;
+  /** Stops the gateway, and starts another in its place. */
+  readonly restart: () => Promise<void>;
+}
+
 /** A gateway whose first trunk has answered some calls within milliseconds, and then changes. */
-async function warm(t: Test): Promise<{ gateway: TestGateway; kpn: RawPeer; is: (mood: Mood) => void }> {
+async function warm(t: Test, journal?: string): Promise<Warm> {
   let mood: Mood = 'well';
   let copies = 0;
   const kpn = await startRawPeer(KPN, 5060, (text, peer) => {
@@ -31,16 +42,18 @@ async function warm(t: Test): Promise<{ gateway: TestGateway; kpn: RawPeer; is: 
     }
   });
   const second = await startSipp({ scenario: 'answer.xml', address: SECOND });
-  const gateway = await startGateway({
+  const site = {
     host: HOST,
     trunks: [
       { id: 'kpn-a', carrier: 'kpn', address: `${KPN}:5060`, tier: 1 },
       { id: 'second-a', carrier: 'second', address: `${SECOND}:5060`, tier: 2 },
     ],
-  });
+    ...(journal === undefined ? {} : { journal }),
+  };
+  const gateway = await startGateway(site);
   t.comment(`SIP server: ${gateway.server}`);
   t.teardown(async () => {
-    await gateway.stop();
+    await bench.gateway.stop();
     await second.stop();
     kpn.close();
   });
@@ -48,14 +61,19 @@ async function warm(t: Test): Promise<{ gateway: TestGateway; kpn: RawPeer; is: 
   // What was learned is looked at once a second. On a busy machine it takes more calls until answers come evenly.
   await until(async () => (await silenceOf(gateway, 'kpn-a')) < 250 || (await call(gateway)).failed > 0, 10_000);
   await new Promise((resolve) => setTimeout(resolve, 1_100));
-  return {
+  const bench: Warm = {
     gateway,
     kpn,
     is: (next) => {
       mood = next;
       copies = 0;
     },
+    restart: async () => {
+      await bench.gateway.stop();
+      bench.gateway = await startGateway(site);
+    },
   };
+  return bench;
 }
 
 /** After so many milliseconds of silence a trunk is late, in the plan of the next call; 600 where nothing was learned. */
@@ -84,6 +102,23 @@ t.test('P1 silence of a trunk that answered within milliseconds so far', async (
   const [promise, most] = gateway.server === 'embedded engine' ? [300, 900] : [1_300, 2_200];
   t.ok(rang < most, `rang after ${rang} ms, warm (promise: ${promise} ms more)`);
   const [attempts] = (await gateway.calls()).slice(-1).map((report) => report.attempts.map(({ trunk }) => trunk));
+  t.same(attempts, ['kpn-a', 'second-a']);
+});
+
+t.test('P1 silence of that trunk just after the gateway was restarted', async (t) => {
+  const journal = mkdtempSync(join(tmpdir(), 'noodroute-journal-'));
+  t.teardown(() => {
+    rmSync(journal, { recursive: true, force: true });
+  });
+  const bench = await warm(t, journal);
+  await bench.restart();
+  bench.is('deaf');
+  const result = await call(bench.gateway);
+  t.match(result, { exitCode: 0, successful: 1 });
+  const [rang = Number.NaN] = result.times['2'] ?? [];
+  const [promise, most] = bench.gateway.server === 'embedded engine' ? [300, 900] : [1_300, 2_200];
+  t.ok(rang < most, `the first call rang after ${rang} ms (promise: ${promise} ms more)`);
+  const [attempts] = (await bench.gateway.calls()).slice(-1).map((report) => report.attempts.map(({ trunk }) => trunk));
   t.same(attempts, ['kpn-a', 'second-a']);
 });
 

@@ -26,5 +26,6 @@ export function gone(trunks: readonly LostTrunk[], services: readonly string[], 
       ...{ cause: 'all its trunks are down', age: ms(60_000) },
     })),
     traffic: [],
+    times: [],
   };
 }

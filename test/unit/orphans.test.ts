@@ -165,12 +165,12 @@ t.test('an answer that may have left is not given again under the same tag', asy
   await other;
 });
 
-t.test('a call that nobody takes up is lost after 5 s; so is one that ends server after server', async (t) => {
+t.test('a call that nobody takes up is lost after 30 s; so is one that ends server after server', async (t) => {
   const waiting = await incoming(t);
   waiting.control.refuse = ({ text }) => (text.startsWith('MESSAGE') ? 'known here' : undefined);
   await waiting.die();
   await waiting.control.handed('MESSAGE');
-  waiting.clock.advance(4_999);
+  waiting.clock.advance(29_999);
   t.equal(waiting.seen.lost, 0);
   waiting.clock.advance(1);
   t.equal(waiting.seen.lost, 1);
@@ -311,7 +311,7 @@ t.test('what rings is lost when its server does not come back, or does not know 
     control.refuse = ({ text }) => (ending === 'refused' && text.includes('X-Noodroute-Resume') ? 'no' : undefined);
     await die();
     if (ending === 'time') {
-      clock.advance(5_000);
+      clock.advance(30_000);
     } else if (ending === 'evacuated') {
       server.abandon();
     } else if (ending === 'cancelled') {

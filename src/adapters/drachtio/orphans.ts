@@ -5,8 +5,11 @@ import type { Connection } from './connection.js';
 import type { DialogTable } from './dialog.js';
 import type { SrfRequest, SrfRequestOptions, SrfResponse } from './srf.js';
 
-/** A call in set-up that nobody takes up within this time is lost. */
-const WAITS = ms(5_000);
+/**
+ * A call in set-up that nobody takes up within this time is lost. Nothing is gained by letting it go sooner: its caller cannot be
+ * told, and waits.
+ */
+const WAITS = ms(30_000);
 /** An INVITE of ours that nobody wants any more rings for so long at most (timer C of RFC 3261 16.6). */
 const RINGS_AT_MOST = ms(180_000);
 /** Minutes of what one processor can carry. */

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { id, type Brand, type CarrierId, type IngressId, type ServiceId, type TrunkId } from '../../domain/ids.js';
+import {
+  id,
+  type Brand,
+  type CarrierId,
+  type DestinationId,
+  type IngressId,
+  type ServiceId,
+  type TrunkId,
+} from '../../domain/ids.js';
 import type { SavedHealth } from '../../domain/saved-health.js';
 import { ms } from '../../domain/time.js';
 
@@ -10,6 +18,8 @@ const score = z.object({ score: points, isBad: z.boolean() });
 function name<T extends Brand<string, string>>() {
   return z.string().transform((text) => id<T>(text));
 }
+
+const roundTrip = z.object({ smoothed: age, deviation: age, samples: z.number().int().min(0) });
 
 const trunk = z.object({
   trunk: name<TrunkId>(),
@@ -39,7 +49,7 @@ const trunk = z.object({
       reason: z.string(),
     })
     .optional(),
-  roundTrip: z.object({ smoothed: age, deviation: age, samples: z.number().int().min(0) }).optional(),
+  roundTrip: roundTrip.optional(),
 });
 
 const carrier = z.object({
@@ -53,10 +63,37 @@ const carrier = z.object({
 const byHour = z.array(points).length(24);
 const traffic = z.object({ ingress: name<IngressId>(), service: name<ServiceId>(), calls: byHour, hours: byHour });
 
+/** A gateway has not nearly as many trunks and destinations. */
+const mostTimes = 1_000;
+const mostWays = 200;
+
+const way = z.object({
+  service: name<ServiceId>(),
+  destination: name<DestinationId>(),
+  late: age.optional(),
+  raised: age,
+});
+const timesOfTrunk = z.object({
+  trunk: name<TrunkId>(),
+  age,
+  firstResponse: roundTrip.optional(),
+  firstProvisional: roundTrip.optional(),
+  raised: age,
+  ways: z.array(way).max(mostWays),
+});
+
+/** Times that cannot be read are learned anew. What is down must not be forgotten because of them. */
+const times = z
+  .array(z.unknown())
+  .max(mostTimes)
+  .catch([])
+  .transform((all) => all.flatMap((each) => timesOfTrunk.safeParse(each).data ?? []));
+
 /** What a health file may hold. */
 export const savedHealthSchema: z.ZodType<SavedHealth> = z.object({
   at: z.number(),
   trunks: z.array(trunk),
   carriers: z.array(carrier),
   traffic: z.array(traffic).default([]),
+  times,
 });

@@ -1,10 +1,10 @@
 import { LAST_CSEQ } from '../agent/numbering.js';
-import { asciiLower } from '../../sip/chars.js';
-import { canonicalName, cseq, header, sameName, withoutHeader } from '../../sip/headers.js';
+import { header, parseCseq, sameName, withoutHeader } from '../../sip/headers.js';
 import { parseUncounted, type Header, type SipMessage } from '../../sip/message.js';
 import { METHODS } from '../../sip/methods.js';
 import { parseNameAddr } from '../../sip/name-addr.js';
 import { parseUri } from '../../sip/uri.js';
+import { appName, type AppName } from './app-names.js';
 
 /** What a request of the application may ask of this server beyond SIP. The headers never leave it. */
 export interface Wishes {
@@ -32,9 +32,7 @@ export interface AppMessage {
   readonly wishes: Wishes;
 }
 
-const OWN_PREFIX = 'x-noodroute-';
-/** Written by the server, whatever the application says. */
-const SERVER_WRITES = ['Via', 'Route', 'Record-Route', 'RSeq', 'Content-Length'] as const;
+const NO_WISHES = wishesOf([]);
 
 /**
  * Reads the SIP text of an application. Its Content-Length is ignored: srf counts characters. The body is what follows the
@@ -46,7 +44,7 @@ export function readAppText(text: string): AppMessage | string {
   const split = text.indexOf('\r\n\r\n');
   const head = split < 0 ? text : text.slice(0, split);
   const body = split < 0 ? '' : text.slice(split + 4);
-  const parsed = parseUncounted(`${head}\r\n\r\n`);
+  const parsed = parseUncounted(split > 0 && !/^[\r\n]/.test(text) ? text : `${head}\r\n\r\n`);
   if (!parsed.ok) {
     return `Invalid message: ${parsed.error}`;
   }
@@ -58,12 +56,18 @@ export function readAppText(text: string): AppMessage | string {
   if (message.kind === 'request' && !METHODS.has(message.method)) {
     return `invalid request-uri: ${message.method} ${message.uri}`;
   }
-  const kept = message.headers.filter(({ name }) => !isWrittenHere(name)).map(inUsualSpelling);
-  const typed = withContentType(kept, body);
-  if (typed === undefined) {
+  const headers = withContentType(toSend(message.headers), body);
+  if (headers === undefined) {
     return 'missing content-type';
   }
-  return { message: { ...message, headers: typed, body }, wishes: wishesOf(message.headers) };
+  const wishes = message.headers.some(({ name }) => appName(name).isWish) ? wishesOf(message.headers) : NO_WISHES;
+  return {
+    message:
+      message.kind === 'request'
+        ? { kind: 'request', method: message.method, uri: message.uri, headers, body }
+        : { kind: 'response', status: message.status, reason: message.reason, headers, body },
+    wishes,
+  };
 }
 
 /**
@@ -83,6 +87,9 @@ function isSipUri(text: string): boolean {
 
 /** `@localhost` in what the application wrote stands for the address that the request leaves from. */
 export function withAddress(headers: readonly Header[], address: string): readonly Header[] {
+  if (!headers.some(({ value }) => value.includes('localhost'))) {
+    return headers;
+  }
   return headers.map((each) =>
     each.value.includes('localhost') && NAMES_LOCALHOST.some((name) => sameName(name, each.name))
       ? { name: each.name, value: each.value.replace(/([@:])localhost(?=[>;]|$)/, `$1${address}`) }
@@ -114,55 +121,39 @@ function badHeader(head: string, headers: readonly Header[]): string | undefined
   if (/\r(?!\n)|(?<!\r)\n/.test(head)) {
     return 'a line end inside a header';
   }
-  const unnamed = headers.find(({ name }) => !TOKEN.test(name));
+  const unnamed = headers.find(({ name }) => !appName(name).isToken);
   if (unnamed !== undefined) {
     return `bad header name: ${unnamed.name}`;
   }
-  const unread = headers.find((each) => !isReadable(each));
+  const unread = headers.find(({ name, value }) => !isReadable(appName(name).holds, value));
   return unread === undefined ? undefined : `bad value of ${unread.name}: ${unread.value.slice(0, 60)}`;
 }
 
-const TOKEN = /^[\w.!%*+`'~-]+$/;
-const ADDRESSES = ['From', 'To', 'Contact'] as const;
-
-function isReadable({ name, value }: Header): boolean {
-  if (sameName(name, 'Max-Forwards')) {
-    return /^\d{1,3}$/.test(value) && Number(value) < 256;
+function isReadable(holds: AppName['holds'], value: string): boolean {
+  switch (holds) {
+    case 'hops':
+      return /^\d{1,3}$/.test(value) && Number(value) < 256;
+    case 'sequence':
+      return Number.parseInt(value, 10) <= LAST_CSEQ && (parseCseq(value) !== undefined || /^\d{1,10}$/.test(value));
+    case 'call id':
+      return value !== '' && !/\s/.test(value);
+    case 'address':
+      return value === '*' || value.includes('<') || parseNameAddr(value) !== undefined;
+    case 'anything':
+      return true;
   }
-  if (sameName(name, 'CSeq')) {
-    return (
-      Number.parseInt(value, 10) <= LAST_CSEQ && (cseq([{ name, value }]) !== undefined || /^\d{1,10}$/.test(value))
-    );
-  }
-  if (sameName(name, 'Call-ID')) {
-    return value !== '' && !/\s/.test(value);
-  }
-  return value === '*' || !ADDRESSES.some((each) => sameName(each, name)) || parseNameAddr(value) !== undefined;
 }
 
-/** Not more names than this are remembered. */
-const SPELLINGS_AT_MOST = 500;
-const spellings = new Map<string, string>();
-
-/**
- * drachtio-srf writes most names in lower case, and some devices take only `Contact` for a Contact. What has a capital, and
- * `x-` names, stay as the application wrote them.
- */
-function inUsualSpelling({ name, value }: Header): Header {
-  return { name: spellings.get(name) ?? newSpelling(name), value };
-}
-
-function newSpelling(name: string): string {
-  const keeps = name.length === 1 || name.startsWith('x-') || name !== asciiLower(name);
-  const spelling = keeps ? name : canonicalName(name);
-  if (spellings.size < SPELLINGS_AT_MOST) {
-    spellings.set(name, spelling);
+/** Without what the server writes itself, in the usual spelling. */
+function toSend(headers: readonly Header[]): readonly Header[] {
+  const kept: Header[] = [];
+  for (const each of headers) {
+    const { isWrittenHere, spelling } = appName(each.name);
+    if (!isWrittenHere) {
+      kept.push(spelling === each.name ? each : { name: spelling, value: each.value });
+    }
   }
-  return spelling;
-}
-
-function isWrittenHere(name: string): boolean {
-  return asciiLower(name).startsWith(OWN_PREFIX) || SERVER_WRITES.some((own) => sameName(own, name));
+  return kept;
 }
 
 function withContentType(headers: readonly Header[], body: string): readonly Header[] | undefined {

@@ -21,25 +21,29 @@ export class FrameReader {
   }
 
   #read(): readonly string[] | undefined {
-    let rest = Buffer.concat(this.#unread);
+    const [first] = this.#unread;
+    const bytes = this.#unread.length === 1 && first !== undefined ? first : Buffer.concat(this.#unread);
     const payloads: string[] = [];
+    let at = 0;
     for (;;) {
-      const frame = nextFrame(rest, this.longest);
+      const frame = nextFrame(bytes, at, this.longest);
       if (frame === 'garbage') {
         return undefined;
       }
-      if ('needed' in frame) {
-        this.#keep(rest, frame.needed);
+      if (typeof frame === 'number') {
+        this.#keep(bytes.subarray(at), frame);
         return payloads;
       }
       payloads.push(frame.payload);
-      rest = rest.subarray(frame.end);
+      at = frame.end;
     }
   }
 
   #keep(rest: Buffer, needed: number): void {
     this.#unread.length = 0;
-    this.#unread.push(rest);
+    if (rest.length > 0) {
+      this.#unread.push(rest);
+    }
     this.#size = rest.length;
     this.#needed = needed;
   }
@@ -81,22 +85,32 @@ export class FrameWriter {
   }
 }
 
-type Frame = { readonly payload: string; readonly end: number } | { readonly needed: number } | 'garbage';
+/** A frame and where it ends, or how many bytes it has at least. */
+type Frame = { readonly payload: string; readonly end: number } | number | 'garbage';
 
-function nextFrame(bytes: Buffer, longest: number): Frame {
-  const hash = bytes.subarray(0, LONGEST_LENGTH + 1).indexOf('#');
-  if (hash < 0) {
-    return bytes.length > LONGEST_LENGTH || !isDigits(bytes) ? 'garbage' : { needed: bytes.length + 1 };
+function nextFrame(bytes: Buffer, start: number, longest: number): Frame {
+  let length = 0;
+  let at = start;
+  for (let digit = digitAt(bytes, at); digit !== undefined; digit = digitAt(bytes, at)) {
+    length = length * 10 + digit;
+    at += 1;
+    if (at - start > LONGEST_LENGTH) {
+      return 'garbage';
+    }
   }
-  const digits = bytes.subarray(0, hash);
-  const length = hash > 0 && isDigits(digits) ? Number(digits.toString('latin1')) : 0;
-  if (length === 0 || length > longest) {
+  if (at === bytes.length) {
+    return at - start + 1;
+  }
+  if (bytes[at] !== HASH || length === 0 || length > longest) {
     return 'garbage';
   }
-  const end = hash + 1 + length;
-  return bytes.length < end ? { needed: end } : { payload: bytes.toString('latin1', hash + 1, end), end };
+  const end = at + 1 + length;
+  return bytes.length < end ? end - start : { payload: bytes.toString('latin1', at + 1, end), end };
 }
 
-function isDigits(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte >= 0x30 && byte <= 0x39);
+const HASH = 0x23;
+
+function digitAt(bytes: Buffer, at: number): number | undefined {
+  const digit = (bytes[at] ?? 0) - 0x30;
+  return digit >= 0 && digit <= 9 ? digit : undefined;
 }

@@ -39,12 +39,12 @@ export function dialogIdOf(callId: string, fromTag: string): string {
 /** A request from the network, outside any dialog: with the socket that it came in on. */
 export function newRequestLine(incoming: IncomingRequest, txnId: string): string {
   const { address, port } = incoming.transport;
-  return `${networkMeta(incoming)}|${txnId}||${address}|${port}|\r\n${printMessage(incoming.message)}`;
+  return `${networkMeta(incoming)}|${txnId}||${address}|${port}|\r\n${textOf(incoming)}`;
 }
 
 /** Everything else from the network. */
 export function networkLine(incoming: IncomingRequest | IncomingResponse, txnId: string, dialogId: string): string {
-  return `${networkMeta(incoming)}|${txnId}|${dialogId}|\r\n${printMessage(incoming.message)}`;
+  return `${networkMeta(incoming)}|${txnId}|${dialogId}|\r\n${textOf(incoming)}`;
 }
 
 /**
@@ -58,14 +58,20 @@ export function answerLine(response: IncomingResponse, remoteTarget: string, txn
     ? [...message.headers, { name: 'Contact', value: `<${remoteTarget}>` }]
     : message.headers;
   const status = message.status === 200 ? {} : { status: 200, reason: 'OK' };
-  return networkLine({ ...response, message: { ...message, ...status, headers } }, txnId, dialogId);
+  const isAsItCame = message.status === 200 && !lacksContact;
+  const shown = { ...response, text: undefined, message: { ...message, ...status, headers } };
+  return networkLine(isAsItCame ? response : shown, txnId, dialogId);
 }
 
 /** A CANCEL, or what ends an unanswered call as well: applications know only CANCEL for that. */
 export function cancelLine(incoming: IncomingRequest, txnId: string, dialogId: string): string {
   const headers = setHeader(incoming.message.headers, 'CSeq', `${incoming.cseq.number} CANCEL`);
   const message: SipRequest = { ...incoming.message, method: 'CANCEL', headers, body: '' };
-  return networkLine(incoming.message.method === 'CANCEL' ? incoming : { ...incoming, message }, txnId, dialogId);
+  return networkLine(
+    incoming.message.method === 'CANCEL' ? incoming : { ...incoming, text: undefined, message },
+    txnId,
+    dialogId,
+  );
 }
 
 /** A response that the server made up. */
@@ -132,6 +138,10 @@ export function responseSent(sent: string, to: Peer, txnId: string, dialogId: st
 /** What `localhost` stands for in the headers of an application. */
 export function addressOf({ address, port }: Transport): string {
   return printHostPort({ host: address, port });
+}
+
+function textOf({ text, message }: IncomingRequest | IncomingResponse): string {
+  return text ?? printMessage(message);
 }
 
 function networkMeta({ size, source }: IncomingRequest | IncomingResponse): string {

@@ -18,6 +18,8 @@ interface Matched {
   readonly transport: Transport;
   /** Bytes on the wire. */
   readonly size: number;
+  /** The message as we would write it, where that is known. Who changes the message must leave it out. */
+  readonly text: string | undefined;
 }
 
 /** A request that can be matched and answered. */
@@ -36,6 +38,7 @@ export type Unusable = 'no Via' | 'no Call-ID' | 'no CSeq' | 'no From' | 'no To'
 /**
  * Reads what matching needs. A request's top Via gets `received` and `rport` (RFC 3261 18.2.1, RFC 3581).
  *
+ * @param text the message as we would write it, where that is known.
  * @returns what is missing, when the message cannot be matched.
  */
 export function readIncoming(
@@ -43,6 +46,7 @@ export function readIncoming(
   source: Peer,
   transport: Transport,
   size: number,
+  text?: string,
 ): IncomingRequest | IncomingResponse | Unusable {
   const { headers } = message;
   const via = topVia(message);
@@ -75,10 +79,26 @@ export function readIncoming(
     source,
     transport,
     size,
+    text,
   };
-  return message.kind === 'request'
-    ? { ...matched, message: { ...message, headers: noteSource(message.headers, source) } }
-    : { ...matched, message };
+  return message.kind === 'request' ? withSourceNoted(matched, message) : { ...matched, message };
+}
+
+function withSourceNoted(matched: Matched, message: SipRequest): IncomingRequest {
+  const headers = noteSource(message.headers, matched.source);
+  const { method, uri, body } = message;
+  const text = matched.text && replaceVia(matched.text, message.headers, headers);
+  return { ...matched, text, message: { kind: 'request', method, uri, headers, body } };
+}
+
+/** The text with the new top Via, where that is its first header. */
+function replaceVia(text: string, before: readonly Header[], after: readonly Header[]): string | undefined {
+  const [old] = before;
+  const [fresh] = after;
+  const at = text.indexOf('\r\n') + 2 + 'Via: '.length;
+  return old?.name === 'Via' && fresh?.name === 'Via' && text.startsWith(old.value, at)
+    ? text.slice(0, at) + fresh.value + text.slice(at + old.value.length)
+    : undefined;
 }
 
 /** A request without its message: what it is known by, and where its responses go. */
@@ -94,6 +114,7 @@ export function withoutMessage(request: IncomingRequest): IncomingRequest {
     source,
     transport,
     size,
+    text: undefined,
     message: { kind: 'request', method: message.method, uri: '', headers: [], body: '' },
   };
 }
@@ -119,11 +140,19 @@ function firstOf(value: string): string {
 /** RFC 3581 4: the address and port that the request really came from, in its top Via. */
 export function noteSource(headers: readonly Header[], source: Peer): readonly Header[] {
   const top = headers.findIndex(({ name }) => sameName(name, 'Via'));
-  return headers.map((each, at) => (at === top ? { name: 'Via', value: withSource(each.value, source) } : each));
+  const via = headers[top];
+  return via === undefined ? headers : headers.with(top, { name: 'Via', value: withSource(via.value, source) });
 }
+
+/** The form of nearly every Via of who asks for `rport`: what stands before that, and behind it. */
+const USUAL_VIA = /^([^;,"]+(?:;(?!rport|received)[^\s;,"]+)*);rport((?:;(?!rport|received)[^\s;,"]+)*)$/i;
 
 /** Every other parameter stays byte for byte: peers compare their branch with what comes back. */
 function withSource(topVia: string, source: Peer): string {
+  const usual = USUAL_VIA.exec(topVia);
+  if (usual !== null) {
+    return `${usual[1]};rport=${source.port}${usual[2]};received=${source.address}`;
+  }
   const [first = '', ...others] = topVia.includes(',') ? splitList(topVia) : [topVia];
   const [head = '', ...params] = splitParams(first);
   const kept = params

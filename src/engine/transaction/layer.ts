@@ -1,5 +1,5 @@
 import { examine, isOfACall, mended, type Fault } from '../../sip/faults.js';
-import { parseMessage, printMessage, type SipMessage, type SipRequest } from '../../sip/message.js';
+import { parseMessage, parseReceived, printMessage, type SipMessage, type SipRequest } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
 import { defaultPort, type Peer, type Transport, type TransportEvents } from '../transport/transport.js';
@@ -291,11 +291,14 @@ export class TransactionLayer implements TransportEvents {
   }
 
   #read(text: string, from: Peer, transport: Transport): void {
-    const { message, fault } = examine(parseMessage(text));
+    const { parsed, isPlain } = parseReceived(text);
+    const { message, fault } = examine(parsed);
     if (message === undefined || (fault !== undefined && !this.#forgives(message, fault))) {
       return this.#refuse(message, fault, from, transport);
     }
-    const incoming = readIncoming(fault === undefined ? message : mended(message), from, transport, text.length);
+    const plain = isPlain && parsed.ok && message === parsed.message && fault === undefined ? text : undefined;
+    const whole = fault === undefined ? message : mended(message);
+    const incoming = readIncoming(whole, from, transport, text.length, plain);
     if (typeof incoming === 'string') {
       return count(this.discarded, incoming);
     }

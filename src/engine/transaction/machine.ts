@@ -6,6 +6,14 @@ type End = 'terminated';
 /** The steps that a machine may take from each state. */
 export type LegalSteps<State extends string> = Readonly<Record<State | End, readonly (State | End)[]>>;
 
+interface Armed {
+  /** The name in RFC 3261. */
+  readonly name: string;
+  readonly timer: EngineTimer;
+}
+
+const NO_TIMERS: readonly Armed[] = [];
+
 /**
  * A state machine with the legal steps written down, and timers that end with it.
  *
@@ -15,7 +23,8 @@ export abstract class Machine<State extends string> {
   readonly #clock: EngineClock;
   readonly #legal: LegalSteps<State>;
   readonly #ended: () => void;
-  readonly #timers = new Map<string, EngineTimer>();
+  /** There are never more than three. */
+  #timers = NO_TIMERS;
   #state: State | End;
 
   /** @param ended called once, when the machine has terminated. */
@@ -53,13 +62,11 @@ export abstract class Machine<State extends string> {
       return;
     }
     this.disarm(name);
-    this.#timers.set(
-      name,
-      this.#clock.setTimer(delay, () => {
-        this.#timers.delete(name);
-        action();
-      }),
-    );
+    const timer = this.#clock.setTimer(delay, () => {
+      this.#forget(name);
+      action();
+    });
+    this.#timers = [...this.#timers, { name, timer }];
   }
 
   /** Ends the machine after a time; at once when that is none. */
@@ -74,14 +81,22 @@ export abstract class Machine<State extends string> {
   }
 
   protected disarm(name: string): void {
-    this.#timers.get(name)?.cancel();
-    this.#timers.delete(name);
+    for (const armed of this.#timers) {
+      if (armed.name === name) {
+        armed.timer.cancel();
+        this.#forget(name);
+      }
+    }
   }
 
   protected disarmAll(): void {
-    for (const timer of this.#timers.values()) {
+    for (const { timer } of this.#timers) {
       timer.cancel();
     }
-    this.#timers.clear();
+    this.#timers = NO_TIMERS;
+  }
+
+  #forget(name: string): void {
+    this.#timers = this.#timers.length === 1 ? NO_TIMERS : this.#timers.filter((armed) => armed.name !== name);
   }
 }
