@@ -117,11 +117,14 @@ t.test('calls whose engine dies at a bad moment', { skip }, async (t) => {
     far.close();
   });
   /** A call that has come to the trunk, whose engine is killed then. */
-  const killed = async (response: string): Promise<{ call: RawCall; invite: string }> => {
+  const killed = async (
+    response: string,
+    headers: readonly string[] = [],
+  ): Promise<{ call: RawCall; invite: string }> => {
     const before = far.requests('INVITE').length;
     first = response;
     const call = new RawCall(caller, address, host);
-    call.invite({ body: SDP });
+    call.invite({ body: SDP, headers });
     await until(() => far.requests('INVITE').length > before, 3_000);
     const heard = response.startsWith('180') ? 180 : 100;
     await call.response(heard);
@@ -178,6 +181,29 @@ t.test('calls whose engine dies at a bad moment', { skip }, async (t) => {
       );
     },
   );
+
+  await t.test('the caller requires reliable ringing: it goes on with the next number', async (t) => {
+    const { call, invite } = await killed('180 Ringing', ['Require: 100rel']);
+    const numbers = (): readonly number[] => [
+      ...new Set(call.responses(180).map((text) => Number(valueOf(text, 'RSeq')))),
+    ];
+    await until(() => numbers().length > 1, 3_000);
+    const [first = 0, next = 0] = numbers();
+    t.equal(next, first + 1);
+    for (const number of [first, next]) {
+      call.request('PRACK', { headers: [`RAck: ${number} 1 INVITE`] });
+      t.not(await call.response(200, 'PRACK'), '', `PRACK of ${number}`);
+    }
+    const { cseq } = call;
+    call.cseq = 1;
+    const resends = answer(invite);
+    t.not(await call.response(200), '');
+    clearInterval(resends);
+    call.ack();
+    call.cseq = cseq;
+    call.request('BYE');
+    t.not(await call.response(200, 'BYE'), '');
+  });
 
   await t.test('the caller gives up while the engine is away', async (t) => {
     const { call, invite } = await killed('180 Ringing');
