@@ -127,7 +127,9 @@ const LENGTHS: ReadonlySet<number> = new Set([1, ...[...SURVEYED.keys()].map(({ 
 const NONE: readonly string[] = [];
 
 function survey(headers: readonly Header[]): Survey {
-  let [vias, lengths, required] = [NONE, NONE, NONE];
+  let vias = NONE;
+  let lengths = NONE;
+  let required = NONE;
   let from: string | undefined;
   let to: string | undefined;
   let callId: string | undefined;
@@ -191,7 +193,7 @@ function requestFault({ method, uri, headers }: SipRequest, first: Fault | undef
 
 function responseFault({ headers }: SipResponse, first: Fault | undefined): Fault | undefined {
   const seen = survey(headers);
-  const [via = ''] = seen.vias;
+  const via = seen.vias[0] ?? '';
   // RFC 3261 8.1.3.3: with a second Via it is the response to somebody else's request.
   const isAstray = seen.vias.length > 1 || (via.includes(',') && splitList(via).length > 1);
   let found = worse(first, seen.sequence === undefined ? fault('bad CSeq') : undefined);
@@ -243,7 +245,7 @@ function badUri(text: string): Fault | undefined {
 }
 
 function badLength({ lengths }: Survey): Fault | undefined {
-  const [first] = lengths;
+  const first = lengths[0];
   if (first === undefined || (lengths.length === 1 && smallNumber(first) !== undefined)) {
     return undefined;
   }

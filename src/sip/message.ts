@@ -99,6 +99,17 @@ export function printMessage(message: SipMessage): string {
   return hasLength ? `${text}\r\n${message.body}` : `${text}Content-Length: ${length}\r\n\r\n${message.body}`;
 }
 
+/** How long `printMessage` would make it. */
+export function printedLength(message: SipMessage): number {
+  const { headers, body } = message;
+  const isCounted = headers.some(({ name }) => isLength(name));
+  let length = printStartLine(message).length + (isCounted ? 0 : `${LENGTH}: ${body.length}\r\n`.length);
+  for (const { name, value } of headers) {
+    length += name.length + value.length + ': \r\n'.length;
+  }
+  return length + '\r\n\r\n'.length + body.length;
+}
+
 function isLength(name: string): boolean {
   return (name.length === LENGTH.length || name.length === 1) && sameName(name, LENGTH);
 }

@@ -3,8 +3,14 @@ import { asciiLower, EQUALS, QUOTE, quote, SEMICOLON, skipBlanks, skipQuoted, tr
 /** Parameters in the order of the wire. Names in lower case; values without quotes; undefined for a bare name. */
 export type Params = ReadonlyMap<string, string | undefined>;
 
+/** None at all. */
+export const NO_PARAMS: Params = new Map();
+
 /** Reads `;a=b;c;d="x"` (the first `;` may be missing). Of parameters with the same name the first counts. */
 export function parseParams(text: string): Params {
+  if (text === '') {
+    return NO_PARAMS;
+  }
   const params = new Map<string, string | undefined>();
   for (const segment of splitParams(text)) {
     const name = paramName(segment);

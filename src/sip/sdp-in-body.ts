@@ -15,7 +15,7 @@ interface Bodied {
  * Content-Type is one where it looks like one. Undefined where there is none, or where it is encoded.
  */
 export function sdpIn({ headers, body }: Bodied): string | undefined {
-  return isEncoded(headers) ? undefined : find(header(headers, 'Content-Type') ?? '', body, DEEPEST);
+  return body === '' || isEncoded(headers) ? undefined : find(header(headers, 'Content-Type') ?? '', body, DEEPEST);
 }
 
 /** Whether the message offers or answers a session, in a form that we can read or not. */
@@ -38,7 +38,8 @@ export function withSdp<T extends Bodied>(message: T, sdp: string): T {
 }
 
 function find(contentType: string, body: string, depth: number): string | undefined {
-  const type = asciiLower(trimBlanks(contentType.split(';', 1)[0] ?? ''));
+  const end = contentType.indexOf(';');
+  const type = asciiLower(trimBlanks(end < 0 ? contentType : contentType.slice(0, end)));
   if (type === 'application/sdp' || type === '') {
     return body.startsWith('v=') || (type !== '' && body !== '') ? body : undefined;
   }
@@ -58,7 +59,12 @@ function find(contentType: string, body: string, depth: number): string | undefi
 
 /** Compressed, or in a transfer encoding that changes the bytes (RFC 2045 6). */
 function isEncoded(headers: readonly Header[]): boolean {
-  const content = asciiLower(trimBlanks(header(headers, 'Content-Encoding') ?? 'identity'));
-  const transfer = asciiLower(trimBlanks(header(headers, 'Content-Transfer-Encoding') ?? 'binary'));
+  const contentEncoding = header(headers, 'Content-Encoding');
+  const transferEncoding = header(headers, 'Content-Transfer-Encoding');
+  if (contentEncoding === undefined && transferEncoding === undefined) {
+    return false;
+  }
+  const content = asciiLower(trimBlanks(contentEncoding ?? 'identity'));
+  const transfer = asciiLower(trimBlanks(transferEncoding ?? 'binary'));
   return content !== 'identity' || transfer === 'base64' || transfer === 'quoted-printable';
 }

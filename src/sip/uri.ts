@@ -1,6 +1,6 @@
 import { asciiLower, trimBlanks } from './chars.js';
 import { parseHostPort, printHostPort } from './host-port.js';
-import type { Params } from './params.js';
+import { NO_PARAMS, type Params } from './params.js';
 
 /** A SIP or SIPS URI (RFC 3261 19.1). All parts as written, escapes kept; an IPv6 host without its brackets. */
 export interface SipUri {
@@ -73,10 +73,17 @@ function withoutBrackets(text: string): string {
 
 function parseSip(scheme: 'sip' | 'sips', text: string): SipUri {
   const at = userEnd(text);
-  const [user, password] = at < 0 ? [undefined, undefined] : cut(text.slice(0, at), text.slice(0, at).indexOf(':'));
-  const [address, headers] = cut(text.slice(at + 1), text.indexOf('?', at + 1) - at - 1);
-  const [hostPort, params] = cut(address, address.indexOf(';'));
-  return { scheme, user, password, ...parseHostPort(hostPort), params: parseUriParams(params), headers };
+  const colon = text.indexOf(':');
+  const hasPassword = colon >= 0 && colon < at;
+  const user = at < 0 ? undefined : text.slice(0, hasPassword ? colon : at);
+  const password = hasPassword ? text.slice(colon + 1, at) : undefined;
+  const question = text.indexOf('?', at + 1);
+  const end = question < 0 ? text.length : question;
+  const semicolon = text.indexOf(';', at + 1);
+  const hasParams = semicolon >= 0 && semicolon < end;
+  const { host, port } = parseHostPort(text.slice(at + 1, hasParams ? semicolon : end));
+  const params = hasParams ? parseUriParams(text.slice(semicolon + 1, end)) : NO_PARAMS;
+  return { scheme, user, password, host, port, params, headers: question < 0 ? undefined : text.slice(question + 1) };
 }
 
 /** The `@` before the host: the first one, or the last of those before the host's parameters. */
@@ -85,8 +92,10 @@ function userEnd(text: string): number {
   if (first < 0) {
     return -1;
   }
-  const end = text.slice(first).search(/[;?]/);
-  return text.lastIndexOf('@', end < 0 ? text.length : first + end);
+  const semicolon = text.indexOf(';', first);
+  const end = semicolon < 0 ? text.length : semicolon;
+  const question = text.indexOf('?', first);
+  return text.lastIndexOf('@', question < 0 ? end : Math.min(end, question));
 }
 
 function parseUrn(rest: string): UrnUri | undefined {
@@ -108,8 +117,11 @@ function printSip(uri: SipUri): string {
 
 /** Quotes and blanks mean nothing in a URI: a value is what stands there. */
 function parseUriParams(text: string | undefined): Params {
+  if (text === undefined) {
+    return NO_PARAMS;
+  }
   const params = new Map<string, string | undefined>();
-  for (const segment of text?.split(';') ?? []) {
+  for (const segment of text.split(';')) {
     const [name, value] = cut(segment, segment.indexOf('='));
     const key = asciiLower(trimBlanks(name));
     if (key !== '' && !params.has(key)) {

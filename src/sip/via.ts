@@ -26,7 +26,13 @@ export function parseVia(value: string): Via | undefined {
   if (host === '' || from === to) {
     return undefined;
   }
-  return { transport: asciiUpper(value.slice(from, to)), host, port, params: parseParams(value.slice(end)) };
+  const transport = value.slice(from, to);
+  return {
+    transport: transport === 'UDP' ? transport : asciiUpper(transport),
+    host,
+    port,
+    params: parseParams(value.slice(end)),
+  };
 }
 
 /** The value as text; `rport` without a value stays bare. */

@@ -1,5 +1,5 @@
 import { header, setHeader } from '../../sip/headers.js';
-import { printMessage, type SipRequest } from '../../sip/message.js';
+import { printedLength, type SipRequest } from '../../sip/message.js';
 import type { EngineClock } from '../clock.js';
 import type { NextHop } from '../location/target.js';
 import type { Way } from '../transaction/fail-over.js';
@@ -34,7 +34,9 @@ export class Ways {
     const usable = this.transports.filter(
       ({ protocol, address }) => protocol === peer.transport && address.includes(':') === peer.address.includes(':'),
     );
-    return usable.toSorted((a, b) => alike(b.address, peer.address) - alike(a.address, peer.address))[0];
+    return usable.length < 2
+      ? usable[0]
+      : usable.toSorted((a, b) => alike(b.address, peer.address) - alike(a.address, peer.address))[0];
   }
 
   /** This peer did not answer, or refused. */
@@ -50,13 +52,13 @@ export class Ways {
 
   /** The ways of a request, in order; none where no transport leads to any of the hops. */
   of(request: SipRequest, first: Transport, hops: readonly NextHop[]): readonly Way[] {
-    const isLarge = hops.some(({ isOpen }) => isOpen) && printMessage(request).length + VIA_BYTES > LARGE;
+    const isLarge = hops.some(({ isOpen }) => isOpen) && printedLength(request) + VIA_BYTES > LARGE;
     const ways = hops.flatMap(({ peer, isOpen }) => [
       ...(isOpen && isLarge ? this.#overTcp(request, first, peer) : []),
       ...this.#way(request, first, peer),
     ]);
     const isLate = ({ peer }: Way): number => Number(this.#wasLost(peer, AVOIDED_MS));
-    return ways.toSorted((a, b) => isLate(a) - isLate(b));
+    return ways.length < 2 ? ways : ways.toSorted((a, b) => isLate(a) - isLate(b));
   }
 
   #way(request: SipRequest, first: Transport, peer: Peer): readonly Way[] {

@@ -3,7 +3,7 @@ import { header, parseCseq, sameName, withoutHeader } from '../../sip/headers.js
 import { parseUncounted, type Header, type SipMessage } from '../../sip/message.js';
 import { METHODS } from '../../sip/methods.js';
 import { parseNameAddr } from '../../sip/name-addr.js';
-import { parseUri } from '../../sip/uri.js';
+import { parseUri, type Uri } from '../../sip/uri.js';
 import { appName, type AppName } from './app-names.js';
 
 /** What a request of the application may ask of this server beyond SIP. The headers never leave it. */
@@ -75,13 +75,13 @@ export function readAppText(text: string): AppMessage | string {
  * application names the next hop.
  */
 export function isSendable(uri: string, nextHop: string | undefined): boolean {
-  const { scheme } = parseUri(uri);
-  const isNumber = scheme === 'tel' || scheme === 'urn';
-  return isSipUri(nextHop ?? uri) && (isNumber ? !/\s/.test(uri) : isSipUri(uri));
+  const parsed = parseUri(uri);
+  const isNumber = parsed.scheme === 'tel' || parsed.scheme === 'urn';
+  const isSip = isSipUri(parsed, uri);
+  return (nextHop === undefined ? isSip : isSipUri(parseUri(nextHop), nextHop)) && (isNumber ? !/\s/.test(uri) : isSip);
 }
 
-function isSipUri(text: string): boolean {
-  const uri = parseUri(text);
+function isSipUri(uri: Uri, text: string): boolean {
   return (uri.scheme === 'sip' || uri.scheme === 'sips') && uri.host !== '' && !/[\s<>]/.test(text);
 }
 

@@ -22,7 +22,12 @@ export type SipOrder = Order & { readonly type: 'sip' };
 export function readOrder(payload: string): Order {
   const end = payload.indexOf('\r\n');
   const meta = end < 0 ? payload : payload.slice(0, end);
-  const [id = '', type = '', first = '', second = '', third = ''] = meta.split('|');
+  const tokens = meta.split('|');
+  const id = tokens[0] ?? '';
+  const type = tokens[1] ?? '';
+  const first = tokens[2] ?? '';
+  const second = tokens[3] ?? '';
+  const third = tokens[4] ?? '';
   switch (type) {
     case 'authenticate':
       return { id, type, secret: first, tags: second.split(',').filter((tag) => tag !== '') };
@@ -33,7 +38,7 @@ export function readOrder(payload: string): Order {
     case 'proxy':
       return { id, type };
     case 'sip':
-      return end < 0 || meta.split('|').length < 4
+      return end < 0 || tokens.length < 4
         ? { id, type: 'wrong', why: 'Invalid message format' }
         : {
             id,

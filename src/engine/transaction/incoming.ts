@@ -69,7 +69,8 @@ export function readIncoming(
   if (to === undefined) {
     return 'no To';
   }
-  const matched: Matched = {
+  const whole = message.kind === 'request' ? withSourceNoted(message, source) : message;
+  const matched: Matched & { readonly message: SipMessage } = {
     via,
     branch: via.params.get('branch') ?? '',
     callId,
@@ -79,16 +80,14 @@ export function readIncoming(
     source,
     transport,
     size,
-    text,
+    text: text === undefined || whole === message ? text : replaceVia(text, headers, whole.headers),
+    message: whole,
   };
-  return message.kind === 'request' ? withSourceNoted(matched, message) : { ...matched, message };
+  return matched as IncomingRequest | IncomingResponse;
 }
 
-function withSourceNoted(matched: Matched, message: SipRequest): IncomingRequest {
-  const headers = noteSource(message.headers, matched.source);
-  const { method, uri, body } = message;
-  const text = matched.text && replaceVia(matched.text, message.headers, headers);
-  return { ...matched, text, message: { kind: 'request', method, uri, headers, body } };
+function withSourceNoted({ method, uri, headers, body }: SipRequest, source: Peer): SipRequest {
+  return { kind: 'request', method, uri, headers: noteSource(headers, source), body };
 }
 
 /** The text with the new top Via, where that is its first header. */
