@@ -2,7 +2,7 @@ import type { Attempt } from '../calls/call.js';
 import type { AttemptOutcome } from '../domain/health.js';
 import type { TrunkId } from '../domain/ids.js';
 import type { Network, Service } from '../domain/network.js';
-import type { SavedTimes } from '../domain/saved-health.js';
+import type { SavedRing, SavedTimes } from '../domain/saved-health.js';
 import { after, between, type Instant, type Milliseconds, ms } from '../domain/time.js';
 import { LearnedDeadlines, type WayTo } from '../routing/learned-deadlines.js';
 import { RingTimes } from '../routing/ring-times.js';
@@ -14,7 +14,7 @@ const LEARNED_FOR = ms(24 * 3_600_000);
 export class DeadlineKeeper {
   readonly learned = new LearnedDeadlines();
   readonly #learnedAt = new Map<TrunkId, Instant>();
-  readonly #rings = new RingTimes();
+  readonly rings = new RingTimes();
 
   /** What the next process has to know of these trunks. */
   save(network: Network, now: Instant): readonly SavedTimes[] {
@@ -34,6 +34,13 @@ export class DeadlineKeeper {
       this.#learnedAt.set(each.trunk, after(now, ms(0 - each.age - elapsed)));
     }
     return good;
+  }
+
+  /** The same of what rings. */
+  restoreRings(saved: readonly SavedRing[], elapsed: Milliseconds): void {
+    if (elapsed < LEARNED_FOR) {
+      this.rings.restore(saved);
+    }
   }
 
   /** An attempt progressed, was answered or failed. */
@@ -75,21 +82,21 @@ export class DeadlineKeeper {
   /** How long an attempt may ring before its destination is tried over an independent carrier as well. */
   ringsUsually({ planned: { route, role } }: Attempt, { id: service }: Service): Milliseconds {
     const rung = { service, destination: route.destination };
-    return role === 'canary' ? this.#rings.atBest(rung) : this.#rings.usually(rung);
+    return role === 'canary' ? this.rings.atBest(rung) : this.rings.usually(rung);
   }
 
   #answered({ progressAt, endedAt, planned: { route } }: Attempt, service: Service['id']): void {
     if (progressAt !== undefined && endedAt !== undefined) {
       const rung = { service, destination: route.destination };
       const took = between(progressAt, endedAt);
-      this.#rings.answered(rung, took, took >= this.#rings.usually(rung));
+      this.rings.answered(rung, took, took >= this.rings.usually(rung));
     }
   }
 
   #stoppedRinging({ progressAt, endedAt, state, planned: { route } }: Attempt, service: Service['id']): void {
     const isHangUp = state.phase === 'given-up' && state.cause === 'caller gone';
     if (isHangUp && progressAt !== undefined && endedAt !== undefined) {
-      this.#rings.hungUp({ service, destination: route.destination }, between(progressAt, endedAt));
+      this.rings.hungUp({ service, destination: route.destination }, between(progressAt, endedAt));
     }
   }
 

@@ -428,6 +428,9 @@ export class HealthKeeper implements Dispatcher {
   #restoreTimes(saved: SavedHealth | undefined): void {
     const times =
       saved === undefined ? [] : this.#deadlines.restore(saved.times, this.#since(saved), this.#clock.now());
+    if (saved !== undefined) {
+      this.#deadlines.restoreRings(saved.rings, this.#since(saved));
+    }
     for (const { trunk, firstProvisional } of times) {
       if (firstProvisional !== undefined) {
         this.#firstAnswers.restore(trunk, firstProvisional);
@@ -445,7 +448,9 @@ export class HealthKeeper implements Dispatcher {
   #save(): void {
     const now = this.#clock.now();
     const traffic = this.#traffic.save();
-    this.#store?.save({ at: this.#clock.wallTime(), ...this.#book.save(now), traffic, times: this.#times(now) });
+    const rings = this.#deadlines.rings.save();
+    const times = this.#times(now);
+    this.#store?.save({ at: this.#clock.wallTime(), ...this.#book.save(now), traffic, times, rings });
   }
 
   #saveLater(): void {

@@ -77,6 +77,16 @@ export interface SavedTimes {
   readonly ways: readonly SavedWay[];
 }
 
+/** What was learned of how long a destination rings until somebody answers. */
+export interface SavedRing {
+  readonly service: ServiceId;
+  readonly destination: DestinationId;
+  /** The time before which nearly all answers come. Undefined while too little is known. */
+  readonly late?: Milliseconds | undefined;
+  /** It is given at least so long, after attempts that were not needed; else 0. */
+  readonly raised: Milliseconds;
+}
+
 /** The same of a carrier, as one service sees it. */
 export interface SavedCarrier {
   readonly carrier: CarrierId;
@@ -102,4 +112,5 @@ export interface SavedHealth {
   readonly carriers: readonly SavedCarrier[];
   readonly traffic: readonly SavedTraffic[];
   readonly times: readonly SavedTimes[];
+  readonly rings: readonly SavedRing[];
 }

@@ -1,5 +1,6 @@
 import type { DestinationId, ServiceId } from '../domain/ids.js';
 import { type Milliseconds, ms } from '../domain/time.js';
+import type { SavedRing } from '../domain/saved-health.js';
 import type { DeadlineRange } from './deadlines.js';
 import { ProgressTimes } from './progress-times.js';
 
@@ -22,6 +23,7 @@ const CALM = 0.95;
 const SOONEST_PROOF = 2_000;
 
 interface Known {
+  readonly rung: Rung;
   readonly times: ProgressTimes;
   raised: number;
 }
@@ -60,9 +62,25 @@ export class RingTimes {
     return ms(Math.min(this.usually(rung), Math.max(SOONEST_PROOF, late)));
   }
 
+  /** What is kept while no gateway runs. */
+  save(): readonly SavedRing[] {
+    return [...this.#known.values()].map(({ rung, times, raised }) => {
+      const late = times.late();
+      return { ...rung, raised: ms(raised), ...(late === undefined ? {} : { late }) };
+    });
+  }
+
+  /** Goes on with what an earlier process had learned. */
+  restore(saved: readonly SavedRing[]): void {
+    for (const { service, destination, late, raised } of saved) {
+      const rung = { service, destination };
+      this.#known.set(keyOf(rung), { rung, times: new ProgressTimes(late), raised });
+    }
+  }
+
   #of(rung: Rung): Known {
     const key = keyOf(rung);
-    const known = this.#known.get(key) ?? { times: new ProgressTimes(), raised: 0 };
+    const known = this.#known.get(key) ?? { rung, times: new ProgressTimes(), raised: 0 };
     this.#known.set(key, known);
     return known;
   }

@@ -147,7 +147,7 @@ t.test('P19 calls stop coming: an alarm in time, with every probe green, and ove
     { ...KPN, plays: 'answer.xml' },
     { ...SECOND, plays: 'answer.xml' },
   ];
-  const saved = { at: Date.now(), trunks: [], carriers: [], traffic, times: [] };
+  const saved = { at: Date.now(), trunks: [], carriers: [], traffic, times: [], rings: [] };
   const { gateway, call } = await playing(t, 154, trunks, { saved, probeInterval: '1s' });
   const droughts = async () => (await gateway.alarms()).filter(({ kind }) => kind === 'drought');
   t.match(await call(15), { successful: 15, failed: 0 });

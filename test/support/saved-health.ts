@@ -27,5 +27,6 @@ export function gone(trunks: readonly LostTrunk[], services: readonly string[], 
     })),
     traffic: [],
     times: [],
+    rings: [],
   };
 }

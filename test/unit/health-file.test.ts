@@ -17,7 +17,7 @@ const network = smallNetwork([
   { id: 'second-a', carrier: 'second' },
 ]);
 const kpn = id<CarrierId>('kpn');
-const empty: SavedHealth = { at: 1_000, trunks: [], carriers: [], traffic: [], times: [] };
+const empty: SavedHealth = { at: 1_000, trunks: [], carriers: [], traffic: [], times: [], rings: [] };
 
 /** A file in a folder that does not exist yet, and what was logged about it. */
 function file(t: Test) {

@@ -75,6 +75,15 @@ t.test('callers who hang up while it rings do not make it look quick', async (t)
   t.ok(times.usually(emergency) > before);
 });
 
+t.test('what was learned goes on in the next process', async (t) => {
+  const times = new RingTimes();
+  answers(times, 200, () => 5_000);
+  const next = new RingTimes();
+  next.restore(times.save());
+  t.equal(next.usually(emergency), 7_500);
+  t.equal(next.atBest(emergency), 5_000, 'a call that proves a trunk is given no more than nearly all take');
+});
+
 function gauss(dice: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - dice())) * Math.cos(2 * Math.PI * dice());
 }

@@ -89,6 +89,12 @@ const times = z
   .catch([])
   .transform((all) => all.flatMap((each) => timesOfTrunk.safeParse(each).data ?? []));
 
+const rings = z
+  .array(z.unknown())
+  .max(mostTimes)
+  .catch([])
+  .transform((all) => all.flatMap((each) => way.safeParse(each).data ?? []));
+
 /** What a health file may hold. */
 export const savedHealthSchema: z.ZodType<SavedHealth> = z.object({
   at: z.number(),
@@ -96,4 +102,5 @@ export const savedHealthSchema: z.ZodType<SavedHealth> = z.object({
   carriers: z.array(carrier),
   traffic: z.array(traffic).default([]),
   times,
+  rings,
 });
