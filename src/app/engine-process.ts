@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { between, ms, type Instant } from '../domain/time.js';
 import type { TlsFiles } from '../config/config.js';
-import type { Clock } from '../ports/clock.js';
+import type { Clock, Timer } from '../ports/clock.js';
 import type { Log } from '../ports/journal.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
@@ -39,6 +39,11 @@ const TRYING_AFTER = ms(20);
 /** The engine has so long to say what is open. */
 const STATS_WITHIN = ms(1_000);
 
+/** The engine is asked so often whether it lives. */
+const PING_EVERY = ms(1_000);
+/** One that has left so many questions open hangs: no call of it would ever end. */
+const UNANSWERED_AT_MOST = 5;
+
 /** Keeps the embedded engine running as a process of its own. */
 export class EngineProcess {
   readonly #settings: EngineSettings;
@@ -47,6 +52,9 @@ export class EngineProcess {
   #child: ChildProcess | undefined;
   #stopping = false;
   #diedAt: Instant | undefined;
+  #ping: Timer | undefined;
+  /** How many pings in a row have no answer. Not a time: when this process is held up, the answers wait to be read. */
+  #unanswered = 0;
   /** Who asked for counts, in order. */
   #questions: ((stats: unknown) => void)[] = [];
 
@@ -65,7 +73,23 @@ export class EngineProcess {
     const child = this.#spawn();
     await this.#ready(child);
     child.once('exit', (code, signal) => {
+      this.#ping?.cancel();
       this.#died(code, signal);
+    });
+    this.#unanswered = 0;
+    this.#pingLater(child);
+  }
+
+  #pingLater(child: ChildProcess): void {
+    this.#ping = this.#clock.setTimer(PING_EVERY, () => {
+      if (this.#unanswered >= UNANSWERED_AT_MOST) {
+        this.#log.error({ pid: child.pid }, `the SIP engine has not answered ${this.#unanswered} times, and is killed`);
+        child.kill('SIGKILL');
+        return;
+      }
+      this.#unanswered += 1;
+      child.stdin?.write('ping\n', () => undefined);
+      this.#pingLater(child);
     });
   }
 
@@ -86,6 +110,7 @@ export class EngineProcess {
   /** Ends the engine and resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#ping?.cancel();
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
       return;
@@ -132,6 +157,8 @@ export class EngineProcess {
           timer.cancel();
           child.removeAllListeners('exit');
           resolve();
+        } else if (line.includes('"pong":true')) {
+          this.#unanswered = 0;
         } else {
           this.#questions.shift()?.(statsIn(line));
         }

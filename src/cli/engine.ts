@@ -239,6 +239,8 @@ function answerQuestions(engine: Engine, exitWithParent: boolean): void {
   input.on('line', (line) => {
     if (line === 'stats') {
       process.stdout.write(`${JSON.stringify({ stats: engine.stats() })}\n`);
+    } else if (line === 'ping') {
+      process.stdout.write('{"pong":true}\n');
     }
   });
   input.once('close', () => {

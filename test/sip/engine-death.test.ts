@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { usesDrachtio } from '../support/drachtio-server.js';
+import { enginePid } from '../support/engine-pid.js';
 import { startGateway, type TestGateway } from '../support/gateway.js';
 import { SDP, startRawCaller } from '../support/raw-caller.js';
 import { RawCall } from '../engine/raw-call.js';
@@ -228,10 +228,4 @@ t.test('calls whose engine dies at a bad moment', { skip }, async (t) => {
 /** How many INVITEs have gone out and have no final response. */
 function progressOf({ engine }: Awaited<ReturnType<TestGateway['stats']>>): number {
   return Number(engine?.['invites'] ?? 0);
-}
-
-/** The child of the gateway that is its engine. */
-function enginePid(gateway: number): number {
-  const children = readFileSync(`/proc/${gateway}/task/${gateway}/children`, 'utf8').trim().split(' ').map(Number);
-  return children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine')) ?? 0;
 }

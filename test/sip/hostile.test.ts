@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
+import { enginePid } from '../support/engine-pid.js';
 import { usesDrachtio } from '../support/drachtio-server.js';
 import { startLab, type TestLab } from '../support/lab.js';
 import { startRawCaller, SDP } from '../support/raw-caller.js';
@@ -185,9 +185,3 @@ t.test('the gateway outlives what the network and dying processes do to it', { t
     t.ok(await isTheSame());
   });
 });
-
-/** The child of the gateway that is its engine. */
-function enginePid(gateway: number): number {
-  const children = readFileSync(`/proc/${gateway}/task/${gateway}/children`, 'utf8').trim().split(' ').map(Number);
-  return children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine')) ?? 0;
-}
