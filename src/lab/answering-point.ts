@@ -1,6 +1,7 @@
 import { messageOf } from '../domain/errors.js';
 import { Agent } from '../engine/agent/agent.js';
-import type { AgentDialog, DialogEvents } from '../engine/agent/dialog.js';
+import type { AgentDialog } from '../engine/agent/dialog.js';
+import type { DialogEvents } from '../engine/agent/dialog-events.js';
 import type { InviteServer } from '../engine/agent/invite-server.js';
 import { realClock, type EngineClock, type EngineTimer } from '../engine/clock.js';
 import type { TimerTable } from '../engine/timers.js';

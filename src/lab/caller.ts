@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from '../engine/agent/agent.js';
-import type { AgentDialog, DialogEvents } from '../engine/agent/dialog.js';
+import type { AgentDialog } from '../engine/agent/dialog.js';
+import type { DialogEvents } from '../engine/agent/dialog-events.js';
 import type { InviteClient } from '../engine/agent/invite-client.js';
 import { realClock } from '../engine/clock.js';
 import type { IncomingResponse } from '../engine/transaction/incoming.js';

@@ -1,5 +1,6 @@
 import type { Agent, NewRequest } from '../engine/agent/agent.js';
-import type { AgentDialog, DialogEvents } from '../engine/agent/dialog.js';
+import type { AgentDialog } from '../engine/agent/dialog.js';
+import type { DialogEvents } from '../engine/agent/dialog-events.js';
 import type { InviteClient, InviteClientEvents } from '../engine/agent/invite-client.js';
 import type { InviteServer } from '../engine/agent/invite-server.js';
 import type { RequestServer } from '../engine/agent/request-server.js';

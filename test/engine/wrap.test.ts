@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Agent, type AgentEvents } from '../../src/engine/agent/agent.js';
-import type { AgentDialog, DialogEvents } from '../../src/engine/agent/dialog.js';
+import type { AgentDialog } from '../../src/engine/agent/dialog.js';
+import type { DialogEvents } from '../../src/engine/agent/dialog-events.js';
 import type { InviteClient } from '../../src/engine/agent/invite-client.js';
 import type { InviteServer } from '../../src/engine/agent/invite-server.js';
 import type { RequestServer } from '../../src/engine/agent/request-server.js';

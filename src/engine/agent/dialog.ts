@@ -1,5 +1,4 @@
-import { randomInt } from 'node:crypto';
-import { header, sameName } from '../../sip/headers.js';
+import { sameName } from '../../sip/headers.js';
 import { printMessage, type Header, type SipRequest, type SipResponse } from '../../sip/message.js';
 import type { EngineTimer } from '../clock.js';
 import { copyOf } from '../copy-of.js';
@@ -7,15 +6,9 @@ import type { IncomingRequest, IncomingResponse } from '../transaction/incoming.
 import type { ClientUser, InviteServerHandle, ServerHandle } from '../transaction/layer.js';
 import { Answers } from './answers.js';
 import { SessionDescriptions } from './session-descriptions.js';
-import {
-  leastOf,
-  refreshHeaders,
-  SessionTimer,
-  termsOf,
-  tooShort,
-  withTermsOf,
-  type SessionTerms,
-} from './session-timer.js';
+import { refreshes, SessionKeeper } from './session-keeper.js';
+import { termsOf, type SessionTerms } from './session-timer.js';
+import { WHY_ENDED, type DialogEvents } from './dialog-events.js';
 import type { AgentCore, DialogMember } from './core.js';
 import { contactUri, needsContact, routeSetOf, type DialogState } from './dialog-state.js';
 import { isBefore, nextCseq } from './numbering.js';
@@ -23,33 +16,10 @@ import { onItsWay, type OnItsWay } from './own-requests.js';
 import type { ClientEvents, RequestClient } from './request-client.js';
 import { RequestServer } from './request-server.js';
 
-/**
- * Why a dialog ended: the peer's BYE; or a BYE of ours, since our 2xx had no ACK for 64*T1, since a CANCEL of the peer crossed
- * our 2xx, since our own CANCEL crossed theirs, since nobody here took their 2xx, or since the session was not refreshed.
- */
-export type DialogEnd = 'bye' | 'not acknowledged' | 'cancelled by the peer' | 'cancelled' | 'not taken' | 'expired';
-
-/** What a dialog reports. After `ended` nothing comes. */
-export interface DialogEvents {
-  /** The ACK of a 2xx of ours. */
-  acknowledged(ack: IncomingRequest): void;
-  /** Every other request, to be answered. After BYE comes `ended`. */
-  request(request: RequestServer): void;
-  ended(cause: DialogEnd): void;
-}
-
-/** The text of the Reason header in a BYE that we send by ourselves. */
-export const WHY_ENDED: Readonly<Record<Exclude<DialogEnd, 'bye'>, string>> = {
-  'not acknowledged': 'ACK timeout',
-  'cancelled by the peer': 'CANCEL after 200 OK',
-  cancelled: 'ACK-BYE due to cancel race condition',
-  'not taken': 'answer not taken',
-  expired: 'Session timer expired',
-};
-
 /** A re-INVITE that got a provisional and no final answer is cancelled after so long. */
 const REINVITE_AT_MOST_MS = 60_000;
 const NOBODY: ClientEvents = { response: () => undefined, failed: () => undefined };
+const NONE: readonly ServerHandle[] = [];
 const SOON: Header = { name: 'Retry-After', value: '1' };
 
 /** An INVITE dialog, on either side, early or confirmed (RFC 3261 12 to 15). */
@@ -71,14 +41,13 @@ export class AgentDialog implements DialogMember {
   /** A BYE that must wait for that ACK (RFC 3261 15). */
   #heldBye: (() => void) | undefined;
   /** The peer's requests that wait until its answer has been taken here: the application does not know the dialog before. */
-  #heldRequests: ServerHandle[] = [];
+  #heldRequests: readonly ServerHandle[] = NONE;
   #patience: EngineTimer | undefined;
   /** A re-INVITE of the peer without a final response. */
   #inviteIn: InviteServerHandle | undefined;
   #inviteOut: boolean;
   #byeOnAck = false;
-  #timer: SessionTimer | undefined;
-  #expires = true;
+  readonly #keeper: SessionKeeper;
   /** Whether our side has acknowledged the answer that made the dialog. */
   #taken: boolean;
 
@@ -89,6 +58,7 @@ export class AgentDialog implements DialogMember {
     this.#inviteOut = caller === 'here';
     this.#taken = caller === 'there';
     this.#events = events;
+    this.#keeper = new SessionKeeper(core, this);
     core.dialogs.add(this);
   }
 
@@ -108,25 +78,12 @@ export class AgentDialog implements DialogMember {
 
   /** The session timer never ends this dialog, nor refuses anything in it. */
   neverExpires(): void {
-    this.#expires = false;
-    this.#timer?.stop();
+    this.#keeper.never();
   }
 
   /** The session was made or refreshed on these terms (RFC 4028). */
   expiresOn(terms: SessionTerms | undefined): void {
-    if (terms === undefined || !this.#expires) {
-      this.#timer?.stop();
-      return;
-    }
-    this.#timer ??= new SessionTimer(this.#core.clock, this.#core.timers.second, {
-      refresh: (seconds) => {
-        this.#refresh(seconds);
-      },
-      expired: () => {
-        this.endedBy('expired');
-      },
-    });
-    this.#timer.arm(terms);
+    this.#keeper.expiresOn(terms);
   }
 
   /** Our 2xx to the INVITE of this transaction left. */
@@ -189,7 +146,7 @@ export class AgentDialog implements DialogMember {
     if (method === 'BYE') {
       return this.bye(headers, events);
     }
-    const { request, hop, transport } = this.#next(method, this.#withTerms(method, headers), body);
+    const { request, hop, transport } = this.#next(method, this.#keeper.withTerms(method, headers), body);
     if (method !== 'INVITE') {
       return this.#core.layer.sendRequest(request, hop, transport, this.#refreshing(request, events), false);
     }
@@ -208,7 +165,7 @@ export class AgentDialog implements DialogMember {
    */
   bye(headers: readonly Header[] = [], events: ClientEvents = NOBODY): RequestClient {
     this.#over = true;
-    this.#timer?.stop();
+    this.#keeper.stop();
     this.#patience?.cancel();
     this.acknowledge();
     this.#refuseOpenInvite();
@@ -226,7 +183,7 @@ export class AgentDialog implements DialogMember {
   /** Forgets an early dialog that no 2xx confirmed. */
   drop(): void {
     this.#over = true;
-    this.#timer?.stop();
+    this.#keeper.stop();
     this.#core.dialogs.remove(this);
   }
 
@@ -285,7 +242,7 @@ export class AgentDialog implements DialogMember {
       return this.#refuse(handle, method === 'BYE' ? 200 : 481);
     }
     if (this.#confirmed && !this.#taken) {
-      this.#heldRequests.push(handle);
+      this.#heldRequests = [...this.#heldRequests, handle];
       return;
     }
     if (this.#isOld(handle.incoming)) {
@@ -352,7 +309,7 @@ export class AgentDialog implements DialogMember {
       this.endedBy('cancelled');
     }
     const held = this.#heldRequests;
-    this.#heldRequests = [];
+    this.#heldRequests = NONE;
     for (const handle of held) {
       this.receivedRequest(handle);
     }
@@ -364,7 +321,7 @@ export class AgentDialog implements DialogMember {
       return this.#refuse(handle, 481);
     }
     this.#over = true;
-    this.#timer?.stop();
+    this.#keeper.stop();
     this.#patience?.cancel();
     this.#core.dialogs.remove(this);
     this.#unacknowledged?.handle.acknowledged();
@@ -471,54 +428,8 @@ export class AgentDialog implements DialogMember {
     };
   }
 
-  /** A refresh of our own: with our description as it is (RFC 4028 7.4). The application hears nothing of it. */
-  #refresh(seconds: number): void {
-    if (this.inviting) {
-      this.#timer?.again(whenFree(), seconds);
-      return;
-    }
-    const { local } = this.session;
-    const headers = [...refreshHeaders({ seconds, refresher: 'here' }), { name: 'Supported', value: 'timer' }];
-    const events: ClientEvents = {
-      response: (response) => {
-        this.#refreshed(response, seconds);
-      },
-      failed: () => {
-        this.endedBy('expired');
-      },
-    };
-    if (local === undefined) {
-      this.request('UPDATE', headers, '', events);
-    } else {
-      this.request('INVITE', [...headers, { name: 'Content-Type', value: 'application/sdp' }], local, events);
-    }
-  }
-
-  #refreshed({ message }: IncomingResponse, seconds: number): void {
-    const { status, headers } = message;
-    if (status < 200) {
-      return;
-    }
-    if (status < 300) {
-      this.acknowledge();
-    } else if (status === 491) {
-      this.#timer?.again(whenFree(), seconds);
-    } else if (status === 422 && leastOf(headers) > seconds) {
-      this.#refresh(leastOf(headers));
-    } else {
-      this.endedBy('expired');
-    }
-  }
-
-  /** What the application says about the session timer, or the terms as they are. */
-  #withTerms(method: string, headers: readonly Header[]): readonly Header[] {
-    const terms = this.#timer?.terms;
-    const isSaid = header(headers, 'Session-Expires') !== undefined;
-    return terms === undefined || isSaid || !refreshes(method) ? headers : [...headers, ...refreshHeaders(terms)];
-  }
-
   #isTooShort(handle: ServerHandle): boolean {
-    const least = this.#expires ? tooShort(handle.incoming.message.headers) : undefined;
+    const least = this.#keeper.tooShort(handle.incoming.message.headers);
     if (least !== undefined) {
       this.#refuse(handle, 422, least);
     }
@@ -547,7 +458,7 @@ export class AgentDialog implements DialogMember {
   #respond(handle: ServerHandle, status: number, headers: readonly Header[], body: string): string | undefined {
     const { message } = handle.incoming;
     const isRefresh = refreshes(message.method) && status >= 200 && status < 300 && this.#confirmed && !this.#over;
-    const all = isRefresh && this.#expires ? withTermsOf(message.headers, headers) : headers;
+    const all = isRefresh ? this.#keeper.withTermsOf(message.headers, headers) : headers;
     const response = this.#response(handle.incoming, status, all, body);
     const sent = handle.respond(response);
     if (sent !== undefined && status >= 200 && status < 300) {
@@ -569,16 +480,6 @@ export class AgentDialog implements DialogMember {
   #refuse(handle: ServerHandle, status: number, headers: readonly Header[] = []): void {
     handle.respond(this.#core.response(handle.incoming, status, undefined, headers, ''));
   }
-}
-
-/** Whether requests with this method refresh the session (RFC 4028 1). */
-function refreshes(method: string): boolean {
-  return method === 'INVITE' || method === 'UPDATE';
-}
-
-/** Seconds after which a refused re-INVITE is made again (RFC 3261 14.1). */
-function whenFree(): number {
-  return randomInt(2_100, 4_000) / 1_000;
 }
 
 /** Whether the peer asks for credentials (RFC 3261 22). */

@@ -4,7 +4,7 @@ import { printMessage, type SipResponse } from '../../sip/message.js';
 import { METHODS } from '../../sip/methods.js';
 import { tagOf } from '../../sip/name-addr.js';
 import type { AgentEvents } from '../agent/agent.js';
-import type { DialogEvents } from '../agent/dialog.js';
+import type { DialogEvents } from '../agent/dialog-events.js';
 import type { InviteServer } from '../agent/invite-server.js';
 import type { RequestServer } from '../agent/request-server.js';
 import { responsePeer, type IncomingRequest } from '../transaction/incoming.js';

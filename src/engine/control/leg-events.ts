@@ -1,5 +1,5 @@
 import { printMessage } from '../../sip/message.js';
-import { WHY_ENDED, type DialogEnd, type DialogEvents } from '../agent/dialog.js';
+import { WHY_ENDED, type DialogEnd, type DialogEvents } from '../agent/dialog-events.js';
 import type { RequestServer } from '../agent/request-server.js';
 import type { IncomingRequest } from '../transaction/incoming.js';
 import type { CallRecords } from './call-records.js';

@@ -1,6 +1,6 @@
 import { headerValues, type Header } from '../../sip/headers.js';
 import { hasSdp } from '../../sip/sdp-in-body.js';
-import { WHY_ENDED, type DialogEnd } from '../agent/dialog.js';
+import { WHY_ENDED, type DialogEnd } from '../agent/dialog-events.js';
 import type { RequestServer } from '../agent/request-server.js';
 import type { Leg, Legs } from './legs.js';
 
