@@ -309,7 +309,7 @@ function whileDown(health: Down, input: Input, { now, settings }: Moment): Trunk
   if (health.ledgers.line.state === 'down') {
     return health;
   }
-  if (reachedFarEnd(input)) {
+  if (reachesSince(input, health.since)) {
     return recover(health, goodCause(input), now);
   }
   if (condemns(health.ledgers, input, settings)) {
@@ -334,10 +334,16 @@ function recover(health: Down, cause: string, now: Instant): Recovering {
 }
 
 function whileRecovering(health: Recovering, input: Input, moment: Moment): TrunkHealth {
-  if (reachedFarEnd(input)) {
+  if (reachesSince(input, health.since)) {
     return oneMoreGood(health, input, moment);
   }
   return health.step === 0 ? whileProving(health, input, moment) : whileSharing(health, input, moment);
+}
+
+/** An answer that was heard before the trunk went down, and has proved true by now, says nothing of the time since. */
+function reachesSince(input: Input, since: Instant): boolean {
+  const heardAt = input.type === 'attempt' ? input.heardAt : undefined;
+  return reachedFarEnd(input) && (heardAt === undefined || heardAt >= since);
 }
 
 /** With canaries any failure that counts ends the return. */

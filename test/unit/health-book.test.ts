@@ -382,3 +382,18 @@ t.test('KPN gone, gateway restarted: KPN starts as gone', (t) => {
   t.match(next.trunk(kpnA, SERVICE_112), { wait: { holdDown: 10_000 } }, 'the hold-down goes on doubling');
   t.end();
 });
+
+t.test('an answer that was heard before a trunk fell silent, and proved only later, brings nothing back', (t) => {
+  const story = new Story();
+  story.sees(kpnA, answered, ...times(2, failure('rejected')));
+  t.equal(story.state(kpnA), 'down');
+  const heard = (at: number): Evidence =>
+    answered.type === 'attempt' ? { ...answered, heardAt: instant(at) } : answered;
+  const proven = heard(5);
+  t.same(story.sees(kpnA, proven), [], 'it says nothing of the time since');
+  t.equal(story.state(kpnA), 'down');
+  t.same(story.sees(kpnA, heard(story.now)), ['kpn-a 112 recovering']);
+  t.same(story.sees(kpnA, proven, proven), [], 'nor does it count as a canary');
+  t.equal(story.book.takesShare(kpnA, SERVICE_112), false);
+  t.end();
+});
