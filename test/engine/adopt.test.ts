@@ -303,6 +303,37 @@ t.test('an INVITE of ours goes on: what it is answered counts, and it can be can
     t.ok(await isIdle(engine), open(engine));
   });
 
+  const early = await rings('early', '180 Ringing');
+  await t.test('an answer that came before it was handed over counts too', async (t) => {
+    const { engine, app } = await next(t);
+    for (let copy = 0; copy < 2; copy += 1) {
+      callee.respond(early.call.inviteText, '200 OK', [CONTACT], sdp(2));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    t.equal(early.call.requests('BYE').length, 0, 'it is not released');
+    const txnId = tokensOf(await resume(app, early.sent, 'heard'))[7];
+    const answer = tokensOf(await app.message(/^SIP\/2.0 200/));
+    t.equal(answer[8], txnId);
+    t.equal(app.messages(/^SIP\/2.0 200/).length, 1);
+    await app.ask(`sip||${answer[9]}\r\nACK sip:placeholder SIP/2.0\r\n\r\n`);
+    await app.ask(`sip||${answer[9]}\r\nBYE sip:placeholder SIP/2.0\r\n\r\n`);
+    t.not(await early.call.requested('BYE'), '');
+    t.ok(await isIdle(engine), open(engine));
+  });
+
+  await t.test('one that nobody waits for is released in the end', async (t) => {
+    const engine = await startRig(HOST, TIMERS, { adoptsFor: 300 });
+    t.teardown(async () => engine.close());
+    const call = RawCall.callee(callee, CALLEE, HOST, early.call.inviteText, 'later');
+    const byes = call.requests('BYE').length;
+    for (let copy = 0; copy < 2; copy += 1) {
+      callee.respond(early.call.inviteText, '200 OK', [CONTACT], sdp(2), 'later');
+    }
+    await until(() => call.requests('BYE').length > byes, 3_000);
+    t.equal(call.requests('BYE').length, byes + 1);
+    t.ok(await isIdle(engine), open(engine));
+  });
+
   const unwanted = await rings('unwanted', '180 Ringing');
   const silent = await rings('silent', undefined);
   await t.test('it is cancelled: at once where it rang, else as soon as it does', async (t) => {

@@ -186,7 +186,7 @@ export class Agent implements AgentCore {
 
   /**
    * Takes up an INVITE that another process of ours sent from the same address, and of which no final response is known. What
-   * still comes is heard here: an answer too, and CANCEL can be sent.
+   * still comes is heard here: an answer too, and CANCEL can be sent. What came before is heard with `handedOver()`.
    *
    * @param request as it left, with its Via.
    * @param heard whether a provisional response had come.
@@ -231,8 +231,13 @@ export class Agent implements AgentCore {
     }
     const call = new InviteServer(this, handle, adopted);
     use(call);
-    this.#earlyBirds.again();
+    this.handedOver();
     return true;
+  }
+
+  /** What came before its call was handed over, and waits, is matched again. */
+  handedOver(): void {
+    this.#earlyBirds.again();
   }
 
   /** Sends any other request outside a dialog. Throws as `invite` does. */
@@ -339,11 +344,22 @@ export class Agent implements AgentCore {
     this.dialogs.find(invite.incoming)?.receivedCancel(invite);
   }
 
+  /** A 2xx whose transaction is not there: it is over, or it is still to be resumed. */
+  #receivedStray(response: IncomingResponse): void {
+    const hand = (): boolean => this.layer.answered(response);
+    const release = (): void => {
+      this.#releaseStray(response);
+    };
+    if (!this.#earlyBirds.keep(hand, release)) {
+      release();
+    }
+  }
+
   /**
    * A 2xx whose transaction is over: the far end believes that it is answered, so it is told otherwise. Only where the
    * Via says that the INVITE was ours.
    */
-  #receivedStray(response: IncomingResponse): void {
+  #releaseStray(response: IncomingResponse): void {
     const { via, transport, callId } = response;
     const open = this.dialogs.get(callId, response.fromTag ?? '', response.toTag ?? '');
     if (open !== undefined) {

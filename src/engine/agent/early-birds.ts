@@ -1,5 +1,8 @@
 import type { EngineClock } from '../clock.js';
 
+/** Seconds of what one processor can carry. */
+const AT_MOST = 10_000;
+
 interface Waiting {
   /** Tries again. @returns whether it belongs to something now. */
   readonly again: () => boolean;
@@ -7,8 +10,8 @@ interface Waiting {
 }
 
 /**
- * Requests that belong to nothing that is known here, in the first moments after the start: another process of ours may have
- * died, and its calls be handed over next. A CANCEL that was refused then would ring on.
+ * Messages that belong to nothing that is known here, in the first moments after the start: another process of ours may have
+ * died, and its calls be handed over next. A CANCEL that was refused then would ring on, and an answer be released.
  */
 export class EarlyBirds {
   readonly #waiting = new Set<Waiting>();
@@ -24,7 +27,7 @@ export class EarlyBirds {
   /** @returns whether it is kept. What is kept is tried with each `again()`, and given up when the time is over. */
   keep(again: () => boolean, giveUp: () => void): boolean {
     const left = this.#until - this.#clock.now();
-    if (left <= 0) {
+    if (left <= 0 || this.#waiting.size >= AT_MOST) {
       return false;
     }
     const waiting = { again, giveUp };

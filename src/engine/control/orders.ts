@@ -166,6 +166,7 @@ export class Orders {
     this.#start(app, order, (txnId) =>
       this.#invite(app, txnId, wishes, (events) => this.#agent.resume(sent, peer, events, wishes.resume === 'heard')),
     );
+    this.#agent.handedOver();
   }
 
   /** An INVITE that a lost server sent, from whatever address: it is not to ring any longer. */

@@ -180,6 +180,16 @@ export class TransactionLayer implements TransportEvents {
     return invite !== undefined;
   }
 
+  /** Hands a 2xx to its INVITE. @returns whether that is known, and had no failure. */
+  answered(response: IncomingResponse): boolean {
+    const entry = this.#clients.get(`${response.branch} INVITE`);
+    if (entry === undefined || entry.machine.state === 'completed') {
+      return false;
+    }
+    entry.received(response);
+    return true;
+  }
+
   /** Sends any other request but ACK; the Via is added here. */
   sendRequest(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser, isProbe: boolean): ClientHandle {
     const branch = newBranch();
@@ -332,12 +342,13 @@ export class TransactionLayer implements TransportEvents {
 
   #receivedResponse(response: IncomingResponse): void {
     const { status } = response.message;
-    const entry = this.#clients.get(`${response.branch} ${response.cseq.method}`);
     const isAnswer = response.cseq.method === 'INVITE' && status >= 200 && status < 300;
-    if (isAnswer && (entry === undefined || entry.machine.state === 'completed')) {
+    if (isAnswer && !this.answered(response)) {
       return this.#user.strayAnswer(response);
     }
-    entry?.received(response);
+    if (!isAnswer) {
+      this.#clients.get(`${response.branch} ${response.cseq.method}`)?.received(response);
+    }
   }
 
   #receivedRequest(request: IncomingRequest): void {
