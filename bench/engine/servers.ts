@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ENGINE_NODE_OPTIONS } from '../../src/app/engine-process.js';
 import { SECRET } from '../../test/engine/rig.js';
 import { startDrachtio } from '../../test/support/drachtio-server.js';
 import { childrenOf } from './processes.js';
@@ -28,7 +29,7 @@ export async function startEmbedded(host: string, profile?: string, t1?: number)
   const child = start(
     'engine-process.js',
     [host, SECRET, ...(t1 === undefined ? [] : [String(t1)])],
-    ['--expose-gc', ...profiling],
+    [...ENGINE_NODE_OPTIONS, '--expose-gc', ...profiling],
   );
   await once<EngineReply>(child);
   return {

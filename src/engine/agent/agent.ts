@@ -177,11 +177,13 @@ export class Agent implements AgentCore {
    */
   invite(request: NewRequest, nextHop: To, events: InviteClientEvents, t1?: number): InviteClient {
     const ways = this.#waysOf(request, nextHop);
-    return new InviteClient(this, events, (user) => {
-      const send = (way: Way, of: ClientUser): InviteHandle =>
-        this.layer.sendInvite(way.request, way.peer, way.transport, of, t1);
-      return new FailOver(ways, this.#failOver(send), user);
-    });
+    const options = this.#failOver(this.#senderOfInvites(t1));
+    return new InviteClient(this, events, (user) => new FailOver(ways, options, user));
+  }
+
+  /** Lives as long as the transaction: it must not hold the request. */
+  #senderOfInvites(t1: number | undefined): (way: Way, user: ClientUser) => InviteHandle {
+    return ({ request, peer, transport }, user) => this.layer.sendInvite(request, peer, transport, user, t1);
   }
 
   /**
