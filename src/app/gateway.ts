@@ -87,7 +87,7 @@ export class Gateway {
       this.#journal.record(journalAlarm(trouble));
     });
     this.#journal = fanOut(this.#recent, this.#onDisk);
-    const member = (): DrachtioServer => new DrachtioServer(clock, log);
+    const member = (): DrachtioServer => new DrachtioServer(clock, log, (trunk) => this.#config.credentials.get(trunk));
     const [first, ...others] = config.sip.servers.map((access) => ({ access, server: member() }));
     this.#members = first === undefined ? [] : [first, ...others];
     this.#server = new SipServers(
@@ -160,7 +160,8 @@ export class Gateway {
     }
     const { config } = loaded;
     const needsRestart = restartKeys(this.#config, config);
-    this.#config = { ...this.#config, network: config.network, numbering: config.numbering, source: config.source };
+    const { network, numbering, credentials, source } = config;
+    this.#config = { ...this.#config, network, numbering, credentials, source };
     this.#loadedAt = new Date();
     this.#keeper.reload(config.network);
     this.#prober.reload(config.network.trunks.values());

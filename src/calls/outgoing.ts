@@ -55,7 +55,14 @@ export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): Invi
   const content = contentFor(source, attempt, leg);
   const { resend } = attempt.planned.deadlines;
   const again = resend === undefined ? {} : { resendAfter: resend };
-  return { uri, nextHop: trunk.address, headers: [...leg, ...content.headers], body: content.body, ...again };
+  return {
+    trunk: trunk.id,
+    uri,
+    nextHop: trunk.address,
+    headers: [...leg, ...content.headers],
+    body: content.body,
+    ...again,
+  };
 }
 
 /** What goes on of the caller's message, with our call identifier and our hop marker. */

@@ -347,6 +347,7 @@ export class CallSession {
     return judge({
       ...answerOf(failure.response),
       ...triedBy(attempt),
+      known: failure.known === true,
       service,
       sawProgress: current.progressAt !== undefined,
       gateway: attempt.planned.trunk,

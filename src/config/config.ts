@@ -2,6 +2,7 @@ import type { TrunkId } from '../domain/ids.js';
 import type { Inventory } from '../domain/inventory.js';
 import type { Network } from '../domain/network.js';
 import type { NumberingPlan } from '../numbering/service.js';
+import type { TrunkCredentials } from '../ports/sip-server.js';
 import type { Secret } from './secret.js';
 
 /** Everything a gateway is told, checked as a whole and frozen to the last value. */
@@ -33,12 +34,7 @@ export interface ConfigSource {
 }
 
 /** Who we are to a carrier that asks. */
-export interface Credentials {
-  readonly user: string;
-  /** Undefined: any realm. */
-  readonly realm: string | undefined;
-  readonly password: Secret;
-}
+export type Credentials = TrunkCredentials & { readonly password: Secret };
 
 /** How to reach a SIP server. */
 export interface SipServerAccess {

@@ -47,7 +47,7 @@ const trunk = mapping({
     .describe("The number that the carrier knows it by. Shown where the carrier refuses the caller's number (403)."),
   credentials: credentials
     .optional()
-    .describe('What it answers a digest challenge (401, 407) with. Not used yet: `noodroute check` warns of it.'),
+    .describe('What the gateway shows to this trunk, and to no other, where it asks who calls (401, 407).'),
   probeInterval: duration(ms(100), LONGEST_PROBE_INTERVAL)
     .default(ms(1_000))
     .describe('Time between OPTIONS while idle.'),

@@ -27,6 +27,8 @@ export interface PeerEnding {
   readonly ownNumber: boolean;
   /** Whether this attempt already asked for the session interval that the trunk wanted. */
   readonly minSeShown?: boolean;
+  /** Whether our credentials were shown to it before. */
+  readonly known?: boolean;
   /** What the gateway is known for; without it, no more than that it is a trunk. */
   readonly gateway?: GatewayProfile;
   /** How long before this answer a call on the trunk ended. Left out when none did. */

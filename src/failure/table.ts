@@ -35,6 +35,8 @@ export interface Row {
   readonly by?: Partial<Record<TrunkKind, Partial<Meaning>>>;
   /** What changes while the gateway may still hold the channel of a call that just ended. */
   readonly afterRelease?: Partial<Meaning>;
+  /** What changes when our credentials were shown before. */
+  readonly afterCredentials?: Partial<Meaning>;
   /** What changes for one status of the group. */
   readonly only?: Readonly<Record<number, Partial<Meaning>>>;
   /** The status says more than any Q.850 cause beside it. */
@@ -67,6 +69,7 @@ export const rows: readonly Row[] = [
       next: 'next',
       complaint: 'credentials',
     },
+    afterCredentials: { reason: 'the trunk does not take our credentials, or wants credit' },
     statusDecides: true,
   },
   {

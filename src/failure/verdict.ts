@@ -219,6 +219,7 @@ function apply(row: Row, ending: PeerEnding, location: string | undefined): Mean
     ...(networkLocations.has(place) ? row.fromNetwork : {}),
     ...(gateway === undefined ? {} : row.by?.[gateway.kind]),
     ...(holdsChannel(ending) ? row.afterRelease : {}),
+    ...(ending.known === true ? row.afterCredentials : {}),
     ...row.only?.[ending.status],
   };
 }

@@ -1,3 +1,4 @@
+import type { TrunkId } from '../domain/ids.js';
 import type { SipAddress, Transport } from '../domain/network.js';
 import type { Milliseconds } from '../domain/time.js';
 import type { Header } from '../sip/message.js';
@@ -37,7 +38,8 @@ export type LocalCause = 'timeout' | 'refused' | 'unresolvable' | 'unsendable' |
 
 /** How an outgoing INVITE ended without an answer. */
 export type InviteFailure =
-  | { readonly origin: 'peer'; readonly response: ReceivedResponse }
+  /** `known`: our credentials were shown before it. */
+  | { readonly origin: 'peer'; readonly response: ReceivedResponse; readonly known?: true }
   | { readonly origin: 'local'; readonly cause: LocalCause; readonly status: number };
 
 /** A request inside a dialog, to be answered exactly once with a final response. */
@@ -139,8 +141,19 @@ export interface CalleeEvents extends DialogEvents {
   over(): void;
 }
 
+/** Who we are to a trunk that asks (RFC 3261 22). */
+export interface TrunkCredentials {
+  readonly user: string;
+  /** The only realm that is answered. Undefined: any. */
+  readonly realm: string | undefined;
+  /** The password shows itself only here, so that it stays out of every log. */
+  readonly password: { reveal(): string };
+}
+
 /** What to send to a trunk. */
 export interface InviteRequest {
+  /** Its credentials answer a challenge, and no other's. */
+  readonly trunk: TrunkId;
   readonly uri: string;
   readonly nextHop: SipAddress;
   readonly headers: readonly Header[];

@@ -114,9 +114,7 @@ t.test('passwords of trunks come from a file or the environment, and show themse
   t.notMatch(shown.join(), /hunter/);
   t.match(shown[1], /\[secret\]/);
   const warned = lines(loadWith(named('user: us, secretVariable: KPN'), { KPN: 'hunter 2' }));
-  t.match(warned, [
-    /^inventory.yaml:13:\d+: trunks.kpn-a.credentials: the gateway does not answer digest challenges yet/,
-  ]);
+  t.same(warned, []);
   const unusable = loadWith({ ...named('user: us, secretFile: pass.yaml'), pass: 'hunter\n2\n' });
   t.match(lines(unusable), [/pass.yaml holds no usable secret, expected one line of text$/]);
   t.end();

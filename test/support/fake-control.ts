@@ -155,5 +155,7 @@ function tagged(text: string): string {
 /** A request with what the server adds to it. */
 function asSent(text: string): string {
   const method = text.slice(0, text.indexOf(' '));
-  return text.replace('\r\n', `\r\nCall-ID: out\r\nCSeq: 1 ${method}\r\n`);
+  const callId = /^call-id:/im.test(text) ? '' : 'Call-ID: out\r\n';
+  const cseq = /^cseq:/im.test(text) ? '' : `CSeq: 1 ${method}\r\n`;
+  return text.replace('\r\n', `\r\n${callId}${cseq}`);
 }

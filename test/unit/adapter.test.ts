@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { DrachtioServer } from '../../src/adapters/drachtio/server.js';
 import { Provisionals } from '../../src/adapters/drachtio/provisionals.js';
+import { id, type TrunkId } from '../../src/domain/ids.js';
 import { ms } from '../../src/domain/time.js';
 import type { Clock } from '../../src/ports/clock.js';
 import { systemClock } from '../../src/adapters/system/clock.js';
@@ -69,7 +70,7 @@ const nextHop = { host: '127.0.0.2', port: 5060, transport: 'udp' as const };
 
 function invite(headers: readonly Header[] = [], body = OFFER) {
   const all = [{ name: 'From', value: '<sip:1@x>' }, { name: 'Content-Type', value: 'application/sdp' }, ...headers];
-  return { uri: 'sip:112@127.0.0.2', nextHop, headers: all, body };
+  return { trunk: id<TrunkId>('kpn-a'), uri: 'sip:112@127.0.0.2', nextHop, headers: all, body };
 }
 
 function response(status: number, headers: readonly string[], body = '', tag = 'a'): string {

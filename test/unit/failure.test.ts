@@ -56,6 +56,7 @@ const emergency: readonly Line[] = [
   ['credentials', 401, 'config', 'weak', 'next'],
   ['credit', 402, 'config', 'weak', 'next'],
   ['credentials', 407, 'config', 'weak', 'next'],
+  ['credentials that were shown', 401, 'config', 'weak', 'next', { known: true }],
   ['credentials say more than cause 21', 407, 'config', 'weak', 'next', cause(21)],
   ['screened', 403, 'rejected', 'weak', 'same-own-number'],
   ['screened twice', 403, 'rejected', 'weak', 'next', own],

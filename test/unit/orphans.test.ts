@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { id, type TrunkId } from '../../src/domain/ids.js';
 import { DrachtioServer } from '../../src/adapters/drachtio/server.js';
 import type { CalleeEvents, Dialog, IncomingCall, InviteFailure } from '../../src/ports/sip-server.js';
 import { header } from '../../src/sip/headers.js';
@@ -241,7 +242,13 @@ async function called(server: DrachtioServer, control: FakeControl, transport: '
     },
   };
   const handle = server.invite(
-    { uri: 'sip:112@127.0.0.2', nextHop: { host: '127.0.0.2', port: 5060, transport }, headers: [], body: OFFER },
+    {
+      trunk: id<TrunkId>('kpn-a'),
+      uri: 'sip:112@127.0.0.2',
+      nextHop: { host: '127.0.0.2', port: 5060, transport },
+      headers: [],
+      body: OFFER,
+    },
     events,
   );
   await control.handed('INVITE', legs);

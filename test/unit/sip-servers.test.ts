@@ -1,6 +1,7 @@
 import t from 'tap';
 import { SipServers, type ServerMember } from '../../src/app/sip-servers.js';
 import type { Abandoned, CalleeEvents, IncomingCall, InviteRequest, LostAttempt } from '../../src/ports/sip-server.js';
+import { id, type TrunkId } from '../../src/domain/ids.js';
 import { ms } from '../../src/domain/time.js';
 import { FakeCaller, FakeSipServer } from '../support/fake-sip-server.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -43,6 +44,7 @@ class Member extends FakeSipServer implements ServerMember {
 
 const invite: InviteRequest = {
   uri: 'sip:112@127.0.0.1',
+  trunk: id<TrunkId>('kpn-a'),
   nextHop: { host: '127.0.0.1', port: 5060, transport: 'udp' },
   headers: [],
   body: '',

@@ -8,9 +8,12 @@ import type {
   LegEnd,
   LostAttempt,
   LocalCause,
+  TrunkCredentials,
 } from '../../ports/sip-server.js';
-import { header } from '../../sip/headers.js';
+import { header, withoutHeader } from '../../sip/headers.js';
+import type { Header } from '../../sip/message.js';
 import type { SentRequestEvents } from './connection.js';
+import { ChallengeAnswers, sameCall } from './credentials.js';
 import {
   acknowledgeWith,
   EarlyDialog,
@@ -23,7 +26,7 @@ import { isLocal, receivedResponse, toSrfHeaders } from './message.js';
 import type { Home, OrphanLeg } from './orphans.js';
 import { Provisionals } from './provisionals.js';
 import { GIVE_UP, resumption, THE_SERVER } from './requests-of-ours.js';
-import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfRequestOptions, SrfResponse } from './srf.js';
+import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfResponse } from './srf.js';
 
 type LegState =
   | { readonly phase: 'open'; readonly request: SrfRequest | undefined }
@@ -54,16 +57,29 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
   #nextHop = '';
   #left: Left | undefined;
   #resumptions = 0;
+  readonly #credentials: () => TrunkCredentials | undefined;
+  #answers: ChallengeAnswers | undefined;
+  /** What is sent again where the trunk asks who we are; nothing once it did not. */
+  #sending: { readonly uri: string; readonly headers: readonly Header[]; readonly body: string } | undefined;
 
-  constructor(home: Home, events: CalleeEvents, log: Log) {
+  /** @param credentials of the trunk. Asked for when they are needed. */
+  constructor(home: Home, events: CalleeEvents, log: Log, credentials: () => TrunkCredentials | undefined) {
     this.#home = home;
+    this.#credentials = credentials;
     this.#events = events;
     this.#log = log;
   }
 
   /** Sends the INVITE. Every ending is reported, also that it never left. */
-  send(uri: string, options: SrfRequestOptions): void {
-    this.#nextHop = options.proxy ?? uri;
+  send(uri: string, headers: readonly Header[], body: string, nextHop: string): void {
+    this.#nextHop = nextHop;
+    this.#sending = { uri, headers, body };
+    this.#send(headers);
+  }
+
+  #send(headers: readonly Header[]): void {
+    const { uri = '', body = '' } = this.#sending ?? {};
+    const options = { method: 'INVITE', headers: toSrfHeaders(headers), body, proxy: this.#nextHop };
     this.#home.connection.send(uri, options, this.#sentEvents('unsendable'));
   }
 
@@ -144,7 +160,7 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
 
   acknowledge(body?: string): void {
     if (this.#state.phase === 'answered') {
-      acknowledgeWith(this.#state.acknowledge, body, this.#log);
+      acknowledgeWith(this.#state.acknowledge, body, this.#log, this.#answers?.headers);
       this.#state.acknowledge = undefined;
     }
   }
@@ -184,7 +200,27 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
     if (response.status < 300) {
       return phase === 'open' ? this.#answered(response, acknowledge) : this.#releaseLate(response, acknowledge);
     }
-    this.#fail(failureOf(response));
+    if (phase === 'open' && this.#sendKnown(response)) {
+      return;
+    }
+    this.#fail(failureOf(response, this.#answers?.headers));
+  }
+
+  /**
+   * Where the trunk asks who we are, the same INVITE goes out again with its credentials: the same call to it (RFC 3261
+   * 22.2), and the same attempt to us. It goes to the trunk's address, whoever the challenge came from.
+   */
+  #sendKnown(response: SrfReceivedResponse): boolean {
+    this.#answers ??= new ChallengeAnswers(this.#credentials());
+    if (this.#sending === undefined || !this.#answers.take(response)) {
+      return false;
+    }
+    const same = sameCall(response);
+    const { headers } = this.#sending;
+    this.#state = { phase: 'open', request: undefined };
+    this.#left = undefined;
+    this.#send([...withoutHeader(headers, ...same.map(({ name }) => name)), ...same, ...this.#answers.headers]);
+    return true;
   }
 
   #heard(status: number): void {
@@ -226,13 +262,14 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
     };
     const dialog = this.#dialog(response, events);
     this.#left = undefined;
+    this.#sending = undefined;
     this.#events.answered(this.#provisionals.complete(receivedResponse(response)), dialog);
   }
 
   /** A 2xx of a leg that was given up: ACK and BYE (DESIGN 4.4). Some servers send the BYE themselves. */
   #releaseLate(response: SrfReceivedResponse, acknowledge: SrfAck): void {
     const reasons = this.#state.phase === 'given-up' ? this.#state.reasons : [];
-    acknowledgeWith(acknowledge, undefined, this.#log);
+    acknowledgeWith(acknowledge, undefined, this.#log, this.#answers?.headers);
     const events = {
       ended: () => undefined,
       requested: () => undefined,
@@ -244,7 +281,8 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
   }
 
   #dialog({ stackDialogId }: SrfReceivedResponse, events: DialogReports): SrfDialog {
-    return new SrfDialog(stackDialogId, this.#home.connection, this.#home.table, events, this.#log);
+    const { connection, table } = this.#home;
+    return new SrfDialog(stackDialogId, connection, table, events, this.#log, this.#credentials);
   }
 
   #leaveEarlyDialog(): void {
@@ -276,9 +314,10 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
   }
 }
 
-function failureOf(response: SrfReceivedResponse): InviteFailure {
+function failureOf(response: SrfReceivedResponse, shown: readonly Header[] = []): InviteFailure {
   if (!isLocal(response)) {
-    return { origin: 'peer', response: receivedResponse(response) };
+    const known = shown.length > 0 ? { known: true as const } : {};
+    return { origin: 'peer', response: receivedResponse(response), ...known };
   }
   return { origin: 'local', cause: localCause(response), status: response.status };
 }

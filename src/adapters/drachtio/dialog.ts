@@ -7,13 +7,15 @@ import type {
   DialogResponse,
   InDialogRequest,
   OutgoingResponse,
+  TrunkCredentials,
 } from '../../ports/sip-server.js';
 import { headerValues } from '../../sip/headers.js';
 import type { Header } from '../../sip/message.js';
 import type { Connection } from './connection.js';
+import { ChallengeAnswers } from './credentials.js';
 import { receivedRequest, receivedResponse, sendableStatus, toSrfHeaders } from './message.js';
 import { pairedWith } from './requests-of-ours.js';
-import type { SrfAck, SrfRequest, SrfResponse } from './srf.js';
+import type { SrfAck, SrfReceivedResponse, SrfRequest, SrfResponse } from './srf.js';
 
 /** The URI that tells the SIP server to use the dialog's remote target. */
 const REMOTE_TARGET = 'sip:placeholder';
@@ -126,10 +128,20 @@ export class SrfDialog implements Dialog {
   readonly #table: DialogTable;
   readonly #events: DialogReports;
   readonly #log: Log;
+  readonly #credentials: () => TrunkCredentials | undefined;
   #over = false;
 
-  constructor(id: string, connection: Connection, table: DialogTable, events: DialogReports, log: Log) {
+  /** @param credentials of the trunk behind it; a caller's side has none. */
+  constructor(
+    id: string,
+    connection: Connection,
+    table: DialogTable,
+    events: DialogReports,
+    log: Log,
+    credentials: () => TrunkCredentials | undefined = () => undefined,
+  ) {
     this.id = id;
+    this.#credentials = credentials;
     this.#connection = connection;
     this.#table = table;
     this.#events = events;
@@ -140,18 +152,34 @@ export class SrfDialog implements Dialog {
   async request(method: string, headers: readonly Header[], body: string, other?: Dialog): Promise<DialogResponse> {
     const isPair = this.#connection.isEmbeddedEngine && other instanceof SrfDialog;
     const all = isPair ? [...headers, pairedWith(other.id)] : headers;
-    const options = { method, headers: toSrfHeaders(all), body, stackDialogId: this.id };
-    const [response, acknowledge] = await this.#connection.ask(REMOTE_TARGET, options, FINAL_WITHIN);
+    const [response, acknowledge, shown] = await this.#ask(method, all, body);
     let owed = method === 'INVITE' && response.status < 300;
     return {
       ...receivedResponse(response),
       acknowledge: (answer?: string) => {
         if (owed) {
           owed = false;
-          acknowledgeWith(acknowledge, answer, this.#log);
+          acknowledgeWith(acknowledge, answer, this.#log, shown);
         }
       },
     };
+  }
+
+  /** Sends a request, and again with the trunk's credentials where it asks for them. Gives what was shown, too. */
+  async #ask(
+    method: string,
+    headers: readonly Header[],
+    body: string,
+  ): Promise<readonly [SrfReceivedResponse, SrfAck, readonly Header[]]> {
+    const answers = new ChallengeAnswers(this.#credentials());
+    for (;;) {
+      const all = toSrfHeaders([...headers, ...answers.headers]);
+      const options = { method, headers: all, body, stackDialogId: this.id };
+      const [response, acknowledge] = await this.#connection.ask(REMOTE_TARGET, options, FINAL_WITHIN);
+      if (!answers.take(response)) {
+        return [response, acknowledge, answers.headers];
+      }
+    }
   }
 
   /** Whether it is on that server. */
@@ -164,9 +192,7 @@ export class SrfDialog implements Dialog {
       return;
     }
     this.#end();
-    const options = { method: 'BYE', headers: toSrfHeaders(reasonHeaders(reasons)), stackDialogId: this.id };
-    this.#connection
-      .ask(REMOTE_TARGET, options, FINAL_WITHIN)
+    this.#ask('BYE', reasonHeaders(reasons), '')
       .catch((error: unknown) => {
         this.#log.debug({ dialog: this.id, err: messageOf(error) }, 'BYE was not answered');
       })
@@ -233,9 +259,18 @@ export function reasonHeaders(reasons: readonly string[]): readonly Header[] {
 }
 
 /** Sends an ACK or PRACK. srf throws where the connection is gone; then the acknowledgement is lost, and nothing else. */
-export function acknowledgeWith(acknowledge: SrfAck | undefined, body: string | undefined, log: Log): void {
+export function acknowledgeWith(
+  acknowledge: SrfAck | undefined,
+  body: string | undefined,
+  log: Log,
+  headers: readonly Header[] = [],
+): void {
+  const options = {
+    ...(body === undefined || body === '' ? {} : { body }),
+    ...(headers.length === 0 ? {} : { headers: toSrfHeaders(headers) }),
+  };
   try {
-    acknowledge?.(body === undefined || body === '' ? undefined : { body });
+    acknowledge?.(Object.keys(options).length === 0 ? undefined : options);
   } catch (error) {
     log.warn({ err: messageOf(error) }, 'a response could not be acknowledged');
   }

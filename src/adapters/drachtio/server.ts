@@ -1,4 +1,5 @@
 import { messageOf } from '../../domain/errors.js';
+import type { TrunkId } from '../../domain/ids.js';
 import type { SipAddress } from '../../domain/network.js';
 import { between, ms, type Milliseconds } from '../../domain/time.js';
 import type { Clock } from '../../ports/clock.js';
@@ -12,6 +13,7 @@ import type {
   InviteRequest,
   ProbeAnswer,
   SipServer,
+  TrunkCredentials,
 } from '../../ports/sip-server.js';
 import { SipServerError } from '../../ports/sip-server.js';
 import type { Header } from '../../sip/message.js';
@@ -22,7 +24,7 @@ import { DialogTable, send } from './dialog.js';
 import { inviteKey, SrfIncomingCall } from './incoming-call.js';
 import { Orphans, type Home, type OrphanCall } from './orphans.js';
 import { cancellation, DROP, KEEP, resentAfter, THE_SERVER } from './requests-of-ours.js';
-import { isLocal, receivedRequest, sourceOf, toSrfHeaders } from './message.js';
+import { isLocal, receivedRequest, sourceOf } from './message.js';
 import { createSrf, type SrfClient, type SrfRequest, type SrfRequestOptions, type SrfResponse } from './srf.js';
 import { installByteExactWire } from './wire.js';
 
@@ -47,6 +49,7 @@ export class DrachtioServer implements SipServer {
   readonly #srf: SrfClient = createSrf('noodroute');
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #credentials: (trunk: TrunkId) => TrunkCredentials | undefined;
   readonly #connection: Connection;
   readonly #table = new DialogTable();
   readonly #orphans: Orphans;
@@ -57,7 +60,9 @@ export class DrachtioServer implements SipServer {
   /** Whether it has been said that the server refuses us. */
   #refused = false;
 
-  constructor(clock: Clock, log: Log) {
+  /** @param credentials those of each trunk that has some. Asked when a trunk asks for them. */
+  constructor(clock: Clock, log: Log, credentials: (trunk: TrunkId) => TrunkCredentials | undefined = () => undefined) {
+    this.#credentials = credentials;
     this.#clock = clock;
     this.#log = log;
     this.#connection = new Connection(this.#srf, clock, log);
@@ -166,7 +171,7 @@ export class DrachtioServer implements SipServer {
   }
 
   invite(request: InviteRequest, events: CalleeEvents): CalleeLeg {
-    const leg = new SrfCalleeLeg(this.#home, events, this.#log);
+    const leg = new SrfCalleeLeg(this.#home, events, this.#log, () => this.#credentials(request.trunk));
     if (!isSendable(request.uri)) {
       this.#log.error({ uri: request.uri }, 'only sip: and sips: with a host may be sent: the attempt is refused here');
       leg.refuse({ origin: 'local', cause: 'unsendable', status: 416 });
@@ -181,8 +186,7 @@ export class DrachtioServer implements SipServer {
       return leg;
     }
     const { headers, body } = request;
-    const all = toSrfHeaders([...headers, ...this.#ordersFor(request)]);
-    leg.send(request.uri, { method: 'INVITE', headers: all, body, proxy: hopUri(request.nextHop) });
+    leg.send(request.uri, [...headers, ...this.#ordersFor(request)], body, hopUri(request.nextHop));
     return leg;
   }
 

@@ -32,6 +32,8 @@ export interface SrfRequest extends SrfMeta, EventEmitter {
 export interface SrfReceivedResponse extends SrfMeta {
   readonly status: number;
   readonly reason: string;
+  /** What it answers, as it was sent. */
+  readonly req?: Pick<SrfMeta, 'msg'>;
 }
 
 /** The response that we may send to a received request. */
@@ -46,7 +48,7 @@ export interface SrfResponse extends SrfMeta {
 }
 
 /** Sends ACK or PRACK; for every other response it does nothing. */
-export type SrfAck = (options?: { body: string }) => void;
+export type SrfAck = (options?: { body?: string; headers?: SrfHeaders }) => void;
 
 /** What a request needs. `uri` is given apart. */
 export interface SrfRequestOptions {

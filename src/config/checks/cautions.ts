@@ -15,7 +15,6 @@ export const cautions: Check = (draft) => [
   ...ringTimes(draft),
   ...prepaidCards(draft),
   ...muteCalls(draft),
-  ...notUsedYet(draft),
 ];
 
 function unusedTrunks(draft: Draft): readonly Problem[] {
@@ -115,13 +114,4 @@ function muteCalls({ inventory: { source, value } }: Draft): readonly Problem[] 
         return source.problem(['ingresses', ingress, 'zone'], message);
       }),
   );
-}
-
-/** What is loaded, but what the gateway does nothing with yet: nobody may count on it. */
-function notUsedYet({ inventory: { source, value } }: Draft): readonly Problem[] {
-  const challenges =
-    'the gateway does not answer digest challenges yet: calls over the trunk fail where it is challenged';
-  return Object.entries(value.trunks)
-    .filter(([, { credentials }]) => credentials !== undefined)
-    .map(([id]) => source.problem(['trunks', id, 'credentials'], challenges));
 }
