@@ -8,7 +8,9 @@ import { recognise, type NumberingPlan } from '../numbering/service.js';
 import type { Clock, Random } from '../ports/clock.js';
 import type { Journal, JournalRecord, Log } from '../ports/journal.js';
 import type { IncomingCall, IncomingRequest, InviteRequest, SipServer, Source } from '../ports/sip-server.js';
+import { header } from '../sip/headers.js';
 import type { Header } from '../sip/message.js';
+import { tagOf } from '../sip/name-addr.js';
 import { aside } from './aside.js';
 import type { Attempt, CallStep, NoPath, Room } from './call.js';
 import type { Channel } from './channels.js';
@@ -306,7 +308,8 @@ export class Desk {
 
   /**
    * An upstream's OPTIONS gets 200 while calls can be served, else 503 without Retry-After: how long it lasts is not known,
-   * and the next OPTIONS will tell (DESIGN 4.7). Everything else out of a dialog is not for us.
+   * and the next OPTIONS will tell (DESIGN 4.7). Who asks in a dialog that is over is told so (RFC 3261 12.2.2): a 200 would
+   * keep its call open for ever. Everything else out of a dialog is not for us.
    */
   #answer(incoming: IncomingRequest): void {
     const admission = this.#door.admit(incoming.source, incoming.request);
@@ -315,6 +318,9 @@ export class Desk {
     }
     if (admission.kind === 'refused') {
       return incoming.respond({ status: 403 });
+    }
+    if (tagOf(header(incoming.request.headers, 'To') ?? '') !== undefined) {
+      return incoming.respond({ status: 481 });
     }
     if (incoming.request.method !== 'OPTIONS') {
       return incoming.respond({ status: 405, headers: [ALLOW] });

@@ -148,6 +148,13 @@ t.test('re-INVITE, INFO and UPDATE pass both ways, and BYE of the caller ends bo
   t.match(await caller.final(bye, 'BYE'), /^SIP\/2\.0 200/);
   await until(async () => (await gateway.stats()).dialogs === 0, 2_000);
   t.match(await gateway.stats(), { openCalls: 0, dialogs: 0 });
+
+  const late = psap.send('OPTIONS');
+  t.match(
+    await psap.final(late, 'OPTIONS'),
+    /^SIP\/2\.0 481/,
+    'whoever asks for the call later is told that it is over',
+  );
 });
 
 t.test(

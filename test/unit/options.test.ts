@@ -21,11 +21,11 @@ function network(): Network {
 }
 
 /** What a request outside any dialog is answered. */
-function asked(server: ReturnType<typeof office>['server'], address: string, method = 'OPTIONS') {
+function asked(server: ReturnType<typeof office>['server'], address: string, method = 'OPTIONS', to = '<sip:gw>') {
   const answers: (OutgoingResponse | 'nothing')[] = [];
   const request: IncomingRequest = {
     source: { address, port: 5060, transport: 'udp' },
-    request: { method, uri: 'sip:gw', headers: [], body: '' },
+    request: { method, uri: 'sip:gw', headers: [{ name: 'To', value: to }], body: '' },
     respond: (response) => answers.push(response),
     ignore: () => answers.push('nothing'),
   };
@@ -42,6 +42,13 @@ t.test('an upstream is told 200, with what we take, while calls can be served', 
   ]);
   t.match(asked(server, '127.0.2.1'), [{ status: 200 }]);
   t.match(asked(server, '127.0.1.1', 'REGISTER'), [{ status: 405, headers: [{ name: 'Allow' }] }]);
+});
+
+t.test('who asks in a dialog that is over is told so', async (t) => {
+  const { server } = office(network());
+  for (const method of ['OPTIONS', 'UPDATE', 'INFO']) {
+    t.match(asked(server, '127.0.1.1', method, '<sip:gw>;tag=gone'), [{ status: 481 }], method);
+  }
 });
 
 t.test('503 without Retry-After before the SIP server is there, and while a service has no route', async (t) => {
