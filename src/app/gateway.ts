@@ -18,7 +18,7 @@ import { EngineProcess } from './engine-process.js';
 import { Alarms } from './alarms.js';
 import { HealthKeeper } from './health-keeper.js';
 import { Watch } from './watch.js';
-import { fileJournal, journalAlarm } from './journal.js';
+import { alarmOfJournal, fileJournal } from './journal.js';
 import { Prober } from './prober.js';
 import { SipServers } from './sip-servers.js';
 
@@ -84,7 +84,7 @@ export class Gateway {
     this.#version = version;
     this.#recent = new MemoryJournal(log);
     this.#onDisk = fileJournal(config, log, (trouble) => {
-      this.#journal.record(journalAlarm(trouble));
+      alarmOfJournal(this.#alarms, trouble);
     });
     this.#journal = fanOut(this.#recent, this.#onDisk);
     const member = (): DrachtioServer => new DrachtioServer(clock, log, (trunk) => this.#config.credentials.get(trunk));

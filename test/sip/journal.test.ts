@@ -136,8 +136,13 @@ t.test(
     t.match(full, { exitCode: 0, successful: 20, failed: 0 }, 'every call was answered');
     await until(() => gateway.log().includes('the journal cannot be written'), 3_000);
     t.equal(gateway.log().split('the journal cannot be written; calls go on').length, 2, 'it is said once');
+    const ofJournal = async () => (await gateway.alarms()).filter(({ kind }) => kind === 'journal');
+    t.match(await ofJournal(), [{ severity: 'major', text: /ENOSPC/ }], 'and stands among the alarms');
     rmSync(join(disk, 'filler'));
     await until(() => gateway.log().includes('the journal is written again'), 5_000);
+    t.same(await ofJournal(), [], 'until it is over');
+    const told = (how: string) => gateway.log().split(`${how}: the journal cannot be written`).length - 1;
+    t.same([told('alarm'), told('alarm over')], [1, 1], 'each once');
     const ended = async () => ofType(await entriesOf(join(disk, 'journal')), 'call-ended').length;
     await until(async () => (await ended()) === 20, 5_000);
     const entries = await entriesOf(join(disk, 'journal'));
@@ -145,6 +150,12 @@ t.test(
     t.equal(ofType(entries, 'call-ended').length, 20, 'no call is missing');
     const alarms = ofType(entries, 'alarm-raised').filter(({ alarm }) => alarm.kind === 'journal');
     t.match(alarms, [{ alarm: { text: /ENOSPC/ } }]);
+    const cleared = ofType(entries, 'alarm-cleared').filter(({ alarm }) => alarm.kind === 'journal');
+    t.same(
+      cleared.map(({ alarm }) => alarm.id),
+      alarms.map(({ alarm }) => alarm.id),
+      'raised once, cleared once',
+    );
     const worst = Math.max(...(full.times['1'] ?? []));
     t.ok(worst < 3 * 200 + 200, `answered after ${worst} ms at most (promise: 200 ms more than usual)`);
   },
