@@ -9,6 +9,8 @@ export interface PromiseText {
   readonly id: string;
   readonly text: string;
   readonly figure?: string;
+  /** What drachtio-server cannot do of it, and why. */
+  readonly onDrachtio?: string;
 }
 
 /**
@@ -108,8 +110,12 @@ program); do not edit it. \`npm test\` fails when a promise, a test or a column 
 
 const TABLE = ['| test | where | embedded engine | drachtio-server |', '| --- | --- | --- | --- |'] as const;
 
-function textOf({ text, figure }: PromiseText): string {
-  return figure === undefined ? text : `${text}\n\nPromised: ${figure}.`;
+function textOf({ text, figure, onDrachtio }: PromiseText): string {
+  return [
+    text,
+    ...(figure === undefined ? [] : [`Promised: ${figure}.`]),
+    ...(onDrachtio === undefined ? [] : [`On drachtio-server: ${onDrachtio}.`]),
+  ].join('\n\n');
 }
 
 function summary(promises: readonly PromiseText[], proofs: readonly Proof[]): string {

@@ -89,7 +89,7 @@ t.test('a page gives back the results that it was written with', async (t) => {
   };
   const page = renderPage(
     [
-      { id: 'P1', text: 'One.' },
+      { id: 'P1', text: 'One.', onDrachtio: 'less' },
       { id: 'P2', text: 'Two.' },
       { id: 'P3', text: 'Three.' },
     ],
@@ -100,5 +100,6 @@ t.test('a page gives back the results that it was written with', async (t) => {
   t.match(page, '| a \\| b | sip/a | passed: 3 ms \\| 4 ms | does not run there: it cannot |');
   t.match(page, '| c | sip/b | passed | does not run there: a test of the embedded engine alone |');
   t.match(page, '| d | unit/b | not run yet | the same code |');
+  t.match(page, '## P1\n\nOne.\n\nOn drachtio-server: less.\n');
   t.match(page, '## P3\n\nThree.\n\nNot shown yet.');
 });
