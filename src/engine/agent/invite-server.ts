@@ -61,8 +61,9 @@ export class InviteServer {
     this.#patience = core.clock.setTimer(core.timers.silentApplication, () => {
       this.#expire();
     });
-    this.#trying();
-    if (tag !== undefined) {
+    if (tag === undefined) {
+      this.#trying();
+    } else {
       this.#early();
     }
   }
