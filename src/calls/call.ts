@@ -7,7 +7,7 @@ import type { Verdict } from '../domain/verdict.js';
 import type { SentMessage } from '../failure/verdict.js';
 
 /** How an attempt's INVITE differs from what the caller sent. */
-export type Variant = 'as-sent' | 'plain' | 'own-number' | 'min-se';
+export type Variant = 'as-sent' | 'plain' | 'own-number' | 'min-se' | 'second-form';
 
 /** Which deadline an attempt has missed: any response, trusted progress, or the answer to its ringing. */
 export type Lateness = 'silence' | 'progress' | 'ringing';

@@ -18,7 +18,7 @@ import { Door } from './door.js';
 import { refusalOf } from './limits.js';
 import { LoopWatch } from './loops.js';
 import { identifiedCalls, markedAttempt } from './marks.js';
-import { ALLOW } from './outgoing.js';
+import { ALLOW, numberDialled } from './outgoing.js';
 import { receivedRecord, recordsOf, refusedRecord } from './records.js';
 import { reportOf } from './report.js';
 import { CallSession, type SessionPorts } from './session.js';
@@ -298,10 +298,10 @@ export class Desk {
   }
 
   #attemptStarted(attempt: Attempt, { subject }: CallSession, { headers }: InviteRequest): void {
-    const { trunk, route } = attempt.planned;
+    const { trunk } = attempt.planned;
     this.#ports.dispatcher.attemptStarted(attempt, subject.service);
     this.#loops.left(
-      { call: subject.callId, attempt: attempt.id, carrier: trunk.carrier, headers, number: route.number },
+      { call: subject.callId, attempt: attempt.id, carrier: trunk.carrier, headers, number: numberDialled(attempt) },
       this.#ports.clock.now(),
     );
   }

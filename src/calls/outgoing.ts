@@ -43,7 +43,7 @@ export interface OutgoingAttempt {
  */
 export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): InviteRequest {
   const { route, trunk } = attempt.planned;
-  const { uri, to } = targetOf(route.number, route.domain ?? trunk.address);
+  const { uri, to } = targetOf(numberDialled(attempt), route.domain ?? trunk.address);
   const leg: readonly Header[] = [
     { name: 'From', value: from(source, attempt) },
     { name: 'To', value: `<${to}>` },
@@ -63,6 +63,11 @@ export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): Invi
     body: content.body,
     ...again,
   };
+}
+
+/** What an attempt dials on its trunk. */
+export function numberDialled({ variant, planned: { route } }: Pick<OutgoingAttempt, 'variant' | 'planned'>): string {
+  return variant === 'second-form' ? (route.secondNumber ?? route.number) : route.number;
 }
 
 /** What goes on of the caller's message, with our call identifier and our hop marker. */

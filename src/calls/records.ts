@@ -18,6 +18,7 @@ import { header } from '../sip/headers.js';
 import { decodeUtf8 } from '../sip/text.js';
 import type { Attempt, CallEvent, CallState, CallStep, Lateness } from './call.js';
 import { callerNumber } from './caller.js';
+import { numberDialled } from './outgoing.js';
 import { identitiesIn } from './report.js';
 import type { CallSubject } from './session.js';
 import { isOpen } from './draft.js';
@@ -194,6 +195,7 @@ function started({ before, event, after, now }: CallStep, known: Background): Fo
       place,
       why: place === 1 ? 'first' : causeOf(event),
       ...routeOf(attempt.planned),
+      number: numberDialled(attempt),
       standing: known.standing(attempt.planned),
       variant: attempt.variant,
       afterMs: since(before, now),
@@ -207,7 +209,6 @@ function routeOf({ trunk, route, role, deadlines }: PlannedAttempt) {
     carrier: trunk.carrier,
     route: route.id,
     destination: route.destination,
-    number: route.number,
     tier: route.tier,
     role,
     deadlines: {

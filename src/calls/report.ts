@@ -7,6 +7,7 @@ import { decodeUtf8 } from '../sip/text.js';
 import type { Attempt } from './call.js';
 import { callerNumber } from './caller.js';
 import { isPhantomRing } from './draft.js';
+import { numberDialled } from './outgoing.js';
 import type { CallSession } from './session.js';
 
 /** What a call was, for the journal, the console and the tester's screen. */
@@ -46,7 +47,7 @@ function attemptReport(attempt: Attempt, since: (moment: Instant | undefined) =>
   return {
     trunk: planned.trunk.id,
     carrier: planned.trunk.carrier,
-    number: planned.route.number,
+    number: numberDialled(attempt),
     role: planned.role,
     startedAfterMs: since(attempt.startedAt) ?? 0,
     ...given('firstResponseAfterMs', since(attempt.firstResponseAt)),

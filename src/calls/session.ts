@@ -534,5 +534,10 @@ function seconds(headers: readonly Header[], name: string): number | undefined {
 }
 
 function triedBy({ variant }: Attempt) {
-  return { plain: variant === 'plain', ownNumber: variant === 'own-number', minSeShown: variant === 'min-se' };
+  return {
+    plain: variant === 'plain',
+    ownNumber: variant === 'own-number',
+    secondForm: variant === 'second-form',
+    minSeShown: variant === 'min-se',
+  };
 }

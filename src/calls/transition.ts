@@ -186,13 +186,16 @@ function tryAgain(draft: Draft, { id, planned }: Attempt): void {
   }
 }
 
-/** How the same route is tried once more. A trunk of which no own number is known has none to show. */
-function variantFor(verdict: Verdict, { trunk }: PlannedAttempt): Variant | undefined {
+/** How the same route is tried once more. A trunk of which no own number or second form is known has none to try. */
+function variantFor(verdict: Verdict, { trunk, route }: PlannedAttempt): Variant | undefined {
   if (verdict.next === 'same-plain') {
     return 'plain';
   }
   if (verdict.next === 'same-min-se') {
     return 'min-se';
+  }
+  if (verdict.next === 'same-second-form') {
+    return route.secondNumber === undefined ? undefined : 'second-form';
   }
   return verdict.next === 'same-own-number' && trunk.ownNumber !== undefined ? 'own-number' : undefined;
 }

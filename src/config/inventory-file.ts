@@ -42,6 +42,9 @@ const trunk = mapping({
     .describe(
       'How the numbers of its routes are dialled: 0880000112, 0031880000112 or +31880000112. Short codes stay.',
     ),
+  secondForm: choice('as-written', 'national', 'international', 'e164')
+    .optional()
+    .describe('How the same numbers are dialled once more where the carrier does not know them (404, 410, 484, 604).'),
   ownNumber: telephoneNumber
     .optional()
     .describe("The number that the carrier knows it by. Shown where the carrier refuses the caller's number (403)."),

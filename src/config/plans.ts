@@ -1,6 +1,6 @@
 import { id, type DestinationAddressId, type RiskGroupId } from '../domain/ids.js';
 import type { Destination, DestinationAddress, Plan, Route } from '../domain/network.js';
-import { inForm } from '../numbering/dial-form.js';
+import { inForm, type NumberForm } from '../numbering/dial-form.js';
 import type { NumberingPlan } from '../numbering/service.js';
 import type { AddressEntry, DialPlanFile, RouteEntry } from './dial-plan-file.js';
 import { plansOf, type Draft, type PlacedPlan } from './draft.js';
@@ -34,14 +34,19 @@ function buildPlan({ id: key, name, next, routes }: PlacedPlan, around: Surround
 
 function buildRoute(route: RouteEntry, target: Target, { draft, numbering, chains }: Surroundings): Route {
   const { address, domain, weight } = target;
-  const form = draft.inventory.value.trunks[route.trunk]?.numberForm ?? 'as-written';
+  const { numberForm = 'as-written', secondForm } = draft.inventory.value.trunks[route.trunk] ?? {};
+  const dialledIn = (form: NumberForm): string =>
+    domain === undefined ? inForm(target.number, form, numbering) : target.number;
+  const number = dialledIn(numberForm);
+  const secondNumber = secondForm === undefined ? number : dialledIn(secondForm);
   const riskGroups = hostGroups(target, chains);
   return {
     id: id(routeKey(route, target)),
     service: id(route.service),
     destination: id(route.destination),
     trunk: id(route.trunk),
-    number: domain === undefined ? inForm(target.number, form, numbering) : target.number,
+    number,
+    ...(secondNumber === number ? {} : { secondNumber }),
     tier: route.tier,
     ...(address === undefined ? {} : { address: id<DestinationAddressId>(address), weight }),
     ...(domain === undefined ? {} : { domain }),

@@ -120,6 +120,8 @@ export interface Route {
   readonly trunk: TrunkId;
   /** The user part to dial on the trunk. */
   readonly number: string;
+  /** What to dial once more where the trunk does not know `number`: the same number in another form. */
+  readonly secondNumber?: string;
   /** Lower tiers are tried first. */
   readonly tier: number;
   /** The address of the destination to which `number` belongs; undefined where the route says itself what to dial. */

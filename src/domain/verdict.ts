@@ -26,9 +26,10 @@ export type Weight = 'none' | 'weak' | 'medium' | 'strong';
 
 /**
  * What the search may do next. `again`: the same route, as soon as a SIP server of ours can send. `same-...` is the same trunk once more: `plain` with SDP only and nothing required, with the
- * trunk's own number as the caller's, or with the shortest session interval that it asked for (RFC 4028).
+ * trunk's own number as the caller's, with the shortest session interval that it asked for (RFC 4028), or with the second
+ * form of the number.
  */
-export type NextStep = 'next' | 'again' | 'same-plain' | 'same-own-number' | 'same-min-se' | 'end';
+export type NextStep = 'next' | 'again' | 'same-plain' | 'same-own-number' | 'same-min-se' | 'same-second-form' | 'end';
 
 /** What the operator is told about a trunk that works but for something that people have to mend. */
 export type Complaint =

@@ -25,6 +25,8 @@ export interface PeerEnding {
   readonly plain: boolean;
   /** Whether this attempt already showed the trunk's own number as the caller. */
   readonly ownNumber: boolean;
+  /** Whether this attempt already dialled the second form of the number. */
+  readonly secondForm?: boolean;
   /** Whether this attempt already asked for the session interval that the trunk wanted. */
   readonly minSeShown?: boolean;
   /** Whether our credentials were shown to it before. */

@@ -95,7 +95,7 @@ export const rows: readonly Row[] = [
       kind: 'number',
       weight: 'weak',
       reason: 'the trunk does not know the number',
-      next: 'next',
+      next: 'same-second-form',
       told: 'no-such-number',
       complaint: 'number form',
     },

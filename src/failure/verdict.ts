@@ -235,7 +235,10 @@ function retryOnce(next: NextStep, ending: PeerEnding): NextStep {
   if (next === 'same-min-se') {
     return ending.minSeShown === true || ending.minSe === undefined ? 'next' : next;
   }
-  const spent = (next === 'same-plain' && ending.plain) || (next === 'same-own-number' && ending.ownNumber);
+  const spent =
+    (next === 'same-plain' && ending.plain) ||
+    (next === 'same-own-number' && ending.ownNumber) ||
+    (next === 'same-second-form' && ending.secondForm === true);
   return spent ? 'next' : next;
 }
 

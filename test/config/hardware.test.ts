@@ -99,6 +99,12 @@ t.test('trunks and ingresses carry their settings', (t) => {
   ]);
   const dialled = network.routes.map(({ trunk, number }) => `${trunk} ${number}`);
   t.same(dialled, ['kpn-a 112', 'lte-a 0880000112', 'kpn-a +319008844', 'lte-a 0880008844'], 'short codes stay');
+  const again = loaded(loadWith(change('inventory', 'channels: 30', 'channels: 30, secondForm: international')));
+  t.same(
+    again.network.routes.map(({ trunk, number, secondNumber = '' }) => `${trunk} ${number} ${secondNumber}`),
+    ['kpn-a 112 ', 'lte-a 0880000112 ', 'kpn-a 09008844 00319008844', 'lte-a 0880008844 '],
+    'the second form, where it is another',
+  );
   t.end();
 });
 

@@ -361,6 +361,13 @@ t.test('a trunk that refuses the caller is tried with its own number only where 
   t.same(bench.started(), ['kpn', 'second']);
 });
 
+t.test('a trunk that does not know the number is tried with the second form only where there is one', async (t) => {
+  const unknown: Verdict = { ...broken, kind: 'number', next: 'same-second-form', weight: 'weak', reason: '404' };
+  const bench = new Bench(['kpn', 'second']);
+  bench.feed({ type: 'failed', attempt: a1, verdict: unknown, status: 404 });
+  t.same(bench.started(), ['kpn', 'second']);
+});
+
 t.test('a trunk that wants longer session intervals gets them, once', async (t) => {
   const tooShort: Verdict = { ...broken, next: 'same-min-se', weight: 'none', reason: '422', minSe: 1_800 };
   const bench = new Bench(['kpn', 'second']);

@@ -62,12 +62,14 @@ const emergency: readonly Line[] = [
   ['screened twice', 403, 'rejected', 'weak', 'next', own],
   ['screened, plain before', 403, 'rejected', 'weak', 'same-own-number', plain],
   ['screened by cause', 500, 'rejected', 'weak', 'same-own-number', cause(21)],
-  ['number form', 404, 'number', 'weak', 'next'],
-  ['number form', 410, 'number', 'weak', 'next'],
-  ['number form', 484, 'number', 'weak', 'next'],
-  ['number form', 604, 'number', 'weak', 'next'],
-  ['number form by cause', 500, 'number', 'weak', 'next', cause(1)],
-  ['number form by cause', 480, 'number', 'weak', 'next', cause(28)],
+  ['number form', 404, 'number', 'weak', 'same-second-form'],
+  ['number form, second form before', 404, 'number', 'weak', 'next', { secondForm: true }],
+  ['number form, plain before', 404, 'number', 'weak', 'same-second-form', plain],
+  ['number form', 410, 'number', 'weak', 'same-second-form'],
+  ['number form', 484, 'number', 'weak', 'same-second-form'],
+  ['number form', 604, 'number', 'weak', 'same-second-form'],
+  ['number form by cause', 500, 'number', 'weak', 'same-second-form', cause(1)],
+  ['number form by cause', 480, 'number', 'weak', 'same-second-form', cause(28)],
   ['no route in the network', 404, 'rejected', 'medium', 'next', cause(3)],
   ['no transit network', 404, 'rejected', 'medium', 'next', cause(2)],
   ['too rich', 405, 'ours', 'none', 'same-plain'],
@@ -167,7 +169,7 @@ const priority: readonly Line[] = [
   ['declined, not believed', 603, 'callee', 'none', 'next', cause(21, 'U')],
   ['declined', 603, 'rejected', 'weak', 'next'],
   ['too many hops may be the caller', 483, 'loop', 'medium', 'next'],
-  ['number form', 404, 'number', 'weak', 'next'],
+  ['number form', 404, 'number', 'weak', 'same-second-form'],
   ['screened', 403, 'rejected', 'weak', 'same-own-number'],
   ['unavailable', 503, 'rejected', 'strong', 'next'],
 ];
@@ -278,7 +280,10 @@ t.test('P3 on an emergency call no response ends the search', (t) => {
   fc.assert(
     fc.property(fc.integer({ min: -1, max: 1_000 }), anyMore, (status, more) => {
       const { next } = answer('emergency', status, more);
-      const fresh = (next === 'same-plain' && !more.plain) || (next === 'same-own-number' && !more.ownNumber);
+      const fresh =
+        (next === 'same-plain' && !more.plain) ||
+        (next === 'same-own-number' && !more.ownNumber) ||
+        next === 'same-second-form';
       return next === 'next' || fresh;
     }),
     { numRuns: 2_000 },
