@@ -442,8 +442,8 @@ t.test('answered: ACK with its body, INFO both ways, BYE with its reason both wa
 });
 
 /** Hands an INVITE out, and what came of it. */
-async function called(t: Test) {
-  const { control, server } = await connected(t);
+async function called(t: Test, clock?: Clock) {
+  const { control, server } = await connected(t, clock);
   const { seen, events } = calleeEvents();
   const answered: Dialog[] = [];
   const leg = server.invite(invite(), {
@@ -470,6 +470,24 @@ t.test('a leg that was given up is over when its final response comes, and only 
   await until(() => seen.over > 0, 5_000);
   t.same([seen.failed, seen.over], [[], 1]);
 });
+
+t.test(
+  'a leg that was given up is over in 70 s, though nothing is heard of it; its late answer is released',
+  async (t) => {
+    const clock = new VirtualClock();
+    const { control, server, leg, seen, network } = await called(t, clock);
+    network(response(180, []));
+    await until(() => seen.progressed.length === 1, 5_000);
+    t.equal(server.dialogs, 1, 'an early one');
+    leg.cancel([]);
+    await control.handed('CANCEL');
+    clock.advance(70_000);
+    t.same([server.dialogs, seen.over], [0, 1]);
+    network(response(200, ['Contact: <sip:far@127.0.0.2>'], ANSWER));
+    await control.handed('BYE');
+    t.equal(seen.over, 1);
+  },
+);
 
 t.test('a leg that failed is over', async (t) => {
   const { seen, network } = await called(t);

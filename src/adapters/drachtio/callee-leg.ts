@@ -1,4 +1,6 @@
 import { messageOf } from '../../domain/errors.js';
+import { ms } from '../../domain/time.js';
+import type { Timer } from '../../ports/clock.js';
 import type { Log } from '../../ports/journal.js';
 import type {
   CalleeEvents,
@@ -37,6 +39,12 @@ type LegState =
 /** An INVITE that has outlived so many SIP servers may be what ends them. */
 const RESUMPTIONS_AT_MOST = 3;
 
+/**
+ * drachtio-server says nothing more of an INVITE whose trunk rang, fell silent and was cancelled. 64*T1 until a late
+ * provisional gets its CANCEL, as long again until that is answered, and some room: then nothing of it is left.
+ */
+const OVER_WITHIN = ms(70_000);
+
 /** How far an INVITE had come, as far as that matters when its SIP server is lost. */
 interface Left {
   /** Its text, Via included. */
@@ -59,6 +67,7 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
   #resumptions = 0;
   readonly #credentials: () => TrunkCredentials | undefined;
   #answers: ChallengeAnswers | undefined;
+  #untilOver: Timer | undefined;
   /** What is sent again where the trunk asks who we are; nothing once it did not. */
   #sending: { readonly uri: string; readonly headers: readonly Header[]; readonly body: string } | undefined;
 
@@ -153,6 +162,10 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
       return;
     }
     this.#state = { phase: 'given-up', reasons };
+    this.#untilOver ??= this.#home.clock.setTimer(OVER_WITHIN, () => {
+      this.#leaveEarlyDialog();
+      this.#over();
+    });
     if (state.request !== undefined) {
       this.#cancel(state.request, reasons);
     }
@@ -307,6 +320,7 @@ export class SrfCalleeLeg implements CalleeLeg, OrphanLeg {
   }
 
   #over(): void {
+    this.#untilOver?.cancel();
     if (!this.#isOver) {
       this.#isOver = true;
       this.#events.over();

@@ -20,6 +20,7 @@ export interface Home {
   readonly connection: Connection;
   readonly table: DialogTable;
   readonly orphans: Orphans;
+  readonly clock: Clock;
 }
 
 /** A call that came in, and that was not answered when its SIP server was lost. */

@@ -67,7 +67,7 @@ export class DrachtioServer implements SipServer {
     this.#log = log;
     this.#connection = new Connection(this.#srf, clock, log);
     this.#orphans = new Orphans(clock);
-    this.#home = { connection: this.#connection, table: this.#table, orphans: this.#orphans };
+    this.#home = { connection: this.#connection, table: this.#table, orphans: this.#orphans, clock };
     installByteExactWire((error) => {
       log.error({ err: error }, 'a message of the SIP server could not be handled');
     });
