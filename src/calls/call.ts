@@ -142,13 +142,13 @@ export type CallEvent =
   | { readonly type: 'caller-unreachable' }
   /** The SIP server that had the caller is gone, and no other could take the caller up. */
   | { readonly type: 'caller-lost' }
-  /** `by`: our own SIP server ended it, here and below. */
-  | { readonly type: 'caller-ended'; readonly reasons?: readonly string[]; readonly by?: 'server' }
+  /** `by`: our own SIP server ended it, or was lost with it, here and below. */
+  | { readonly type: 'caller-ended'; readonly reasons?: readonly string[]; readonly by?: 'server' | 'lost' }
   | {
       readonly type: 'callee-ended';
       readonly attempt: AttemptId;
       readonly reasons?: readonly string[];
-      readonly by?: 'server';
+      readonly by?: 'server' | 'lost';
     };
 
 /** What is to be done, in order. */

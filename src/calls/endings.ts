@@ -46,11 +46,22 @@ export function onCallerEnded(draft: Draft, reasons: readonly string[] = []): vo
   }
 }
 
+/** The server of a leg has been away for so long that the call is closed here. Nobody is cut off: the two may still talk. */
+export function onControlLost(draft: Draft): void {
+  const { phase } = draft.call;
+  if (phase.phase === 'answering' || phase.phase === 'connected') {
+    proveWinner(draft, phase.winner);
+    draft.end('answered');
+  } else if (draft.call.reoffered !== undefined) {
+    onCallerGone(draft);
+  }
+}
+
 /** The answering point hung up, or the path dropped the call. While our 200 is on its way the caller cannot be told. */
 export function onCalleeEnded(
   draft: Draft,
   id: AttemptId,
-  by: 'server' | undefined,
+  by: 'server' | 'lost' | undefined,
   reasons: readonly string[] = [],
 ): void {
   const { phase } = draft.call;

@@ -259,6 +259,10 @@ const ENDS: Readonly<Partial<Record<CallEvent['type'], Pick<CallEnded, 'by' | 'c
 
 function endOf({ phase }: CallState, event: CallEvent): Pick<CallEnded, 'by' | 'cause' | 'reasons'> {
   const end = ENDS[event.type] ?? { by: 'gateway', cause: 'nothing was left to try' };
+  if ('by' in event && event.by === 'lost') {
+    const cause = 'lost control: our SIP server did not come back, and the call may go on without us';
+    return { by: 'server', cause, reasons: [] };
+  }
   if ('by' in event && event.by === 'server') {
     return {
       by: 'server',

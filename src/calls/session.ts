@@ -507,8 +507,8 @@ export class CallSession {
   }
 }
 
-function endOf({ by, reasons }: LegEnd): { readonly reasons: readonly string[]; readonly by?: 'server' } {
-  return by === 'server' ? { reasons, by } : { reasons };
+function endOf({ by, reasons }: LegEnd): { readonly reasons: readonly string[]; readonly by?: 'server' | 'lost' } {
+  return by === 'peer' ? { reasons } : { reasons, by };
 }
 
 function failureOf(attempt: Attempt): readonly FailedAttempt[] {

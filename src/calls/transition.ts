@@ -6,7 +6,7 @@ import type { Verdict } from '../domain/verdict.js';
 import { isLarge, judge, type SentMessage } from '../failure/verdict.js';
 import type { Attempt, CallEvent, CallState, Lateness, NoPath, Step, Variant } from './call.js';
 import { Draft, isLate, isOpen, isWaiting, lateState, type Surroundings } from './draft.js';
-import { onCalleeEnded, onCallerAnswered, onCallerEnded, onCallerGone, onProven } from './endings.js';
+import { onCalleeEnded, onCallerAnswered, onCallerEnded, onControlLost, onCallerGone, onProven } from './endings.js';
 import { reasonsFor } from './reasons.js';
 import { continueSearch, lastChanceOver, retry, wilt } from './search.js';
 import { busyHeard, isBusy, placeOf, reportInVain, ringsTooLong } from './takeover.js';
@@ -87,9 +87,11 @@ function apply(draft: Draft, event: CallEvent): void {
     case 'caller-answered':
       return onCallerAnswered(draft);
     case 'caller-ended':
-      return onCallerEnded(draft, event.reasons);
+      return event.by === 'lost' ? onControlLost(draft) : onCallerEnded(draft, event.reasons);
     case 'callee-ended':
-      return onCalleeEnded(draft, event.attempt, event.by, event.reasons);
+      return event.by === 'lost' && isWinner(draft, event.attempt)
+        ? onControlLost(draft)
+        : onCalleeEnded(draft, event.attempt, event.by, event.reasons);
   }
 }
 
@@ -143,7 +145,7 @@ function onAnswer(draft: Draft, id: AttemptId): void {
 /** A final failure: what the trunk is blamed for, and the same route once more where that may help (P3). */
 function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number | undefined): void {
   const attempt = draft.find(id);
-  if (attempt === undefined || !(isOpen(attempt) || (verdict.next === 'again' && isWinner(draft, id)))) {
+  if (attempt === undefined || !(isOpen(attempt) || (verdict.next === 'again' && isAnswering(draft, id)))) {
     return;
   }
   draft.update(id, {
@@ -172,13 +174,17 @@ function onFailure(draft: Draft, id: AttemptId, verdict: Verdict, status: number
   }
 }
 
-function isWinner({ call: { phase } }: Draft, id: AttemptId): boolean {
+function isAnswering({ call: { phase } }: Draft, id: AttemptId): boolean {
   return phase.phase === 'answering' && phase.winner === id;
+}
+
+function isWinner({ call: { phase } }: Draft, id: AttemptId): boolean {
+  return (phase.phase === 'answering' || phase.phase === 'connected') && phase.winner === id;
 }
 
 /** It was lost with our own SIP server: no fault of its route, which comes first again. So does an answer that had not left. */
 function tryAgain(draft: Draft, { id, planned }: Attempt): void {
-  if (isWinner(draft, id)) {
+  if (isAnswering(draft, id)) {
     draft.set({ phase: { phase: 'searching' } });
   }
   if (draft.call.phase.phase === 'searching') {

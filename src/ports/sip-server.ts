@@ -57,8 +57,11 @@ export interface DialogResponse extends ReceivedResponse {
 
 /** Why a dialog ended. */
 export interface LegEnd {
-  /** `server`: our own SIP server ended it, for example because no ACK came. */
-  readonly by: 'peer' | 'server';
+  /**
+   * `server`: our own SIP server ended it, for example because no ACK came. `lost`: that server has been away for so long
+   * that nobody can tell any more. The call may go on without us.
+   */
+  readonly by: 'peer' | 'server' | 'lost';
   /** The Reason values of the BYE, byte for byte (RFC 3326). */
   readonly reasons: readonly string[];
 }

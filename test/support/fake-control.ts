@@ -29,6 +29,8 @@ export class FakeControl {
   #transactions = 0;
   /** Makes the server take what the application hands over, and say nothing. */
   mute = false;
+  /** Makes the server let nobody in who connects. */
+  closed = false;
   /** Makes the server refuse what the application hands over. */
   refuse: (handed: Handed) => string | undefined = () => undefined;
 
@@ -121,7 +123,9 @@ export class FakeControl {
     const line = lineEnd < 0 ? message : message.slice(0, lineEnd);
     const [id = '', type, txnId = '', dialogId = '', route = ''] = line.split('|');
     if (type !== 'sip') {
-      this.#send(`response|${id}|OK|127.0.0.1:5060|${this.#version}`);
+      if (!this.closed) {
+        this.#send(`response|${id}|OK|127.0.0.1:5060|${this.#version}`);
+      }
       return;
     }
     const handed = { txnId, dialogId, route, text: message.slice(lineEnd + 2) };

@@ -546,3 +546,33 @@ t.test('a SIP server that was started anew knows no dialog: they end here too', 
   t.same([seen.ended, seen.over], [[{ by: 'server', reasons: [] }], 1]);
   t.equal(server.dialogs, 0);
 });
+
+t.test('a SIP server that does not come back: its dialogs are given up after half an hour, not sooner', async (t) => {
+  const clock = new VirtualClock();
+  const { control, server, seen, network } = await called(t, clock);
+  network(response(200, [SDP], ANSWER));
+  await until(() => seen.answered.length === 1, 5_000);
+  const gone = new Promise<void>((resolve) => {
+    server.onConnection(() => {
+      resolve();
+    });
+  });
+  control.closed = true;
+  control.drop();
+  await gone;
+  clock.advance(1_799_000);
+  t.same([seen.ended, seen.over, server.dialogs], [[], 0, 1], 'its channel is in use as far as anybody knows');
+  clock.advance(2_000);
+  t.same([seen.ended, seen.over, server.dialogs], [[{ by: 'lost', reasons: [] }], 1, 0]);
+});
+
+t.test('a SIP server that comes back in time is asked for its dialogs, and keeps them', async (t) => {
+  const clock = new VirtualClock();
+  const { control, server, seen, network } = await called(t, clock);
+  network(response(200, [SDP], ANSWER));
+  await until(() => seen.answered.length === 1, 5_000);
+  control.drop();
+  await control.handed('OPTIONS');
+  clock.advance(3_600_000);
+  t.same([seen.ended, seen.over, server.dialogs], [[], 0, 1]);
+});

@@ -164,6 +164,23 @@ t.test('who ended a call, and when nobody was connected yet', async (t) => {
   t.end();
 });
 
+t.test('a call whose SIP server does not come back has an end, and nobody is cut off', async (t) => {
+  for (const side of ['caller', 'callee'] as const) {
+    const { caller, server, records, desk, keeper } = called();
+    const callee = server.callee(0);
+    callee.answer();
+    await settle();
+    t.equal(desk.openCalls, 1);
+    (side === 'caller' ? caller : callee).events?.ended({ by: 'lost', reasons: [] });
+    t.match(endOf(records), { outcome: 'answered', by: 'server', cause: /lost control: .* may go on/ });
+    t.equal(desk.openCalls, 0);
+    t.same([caller.dialog.released, callee.dialog.released], [undefined, undefined], 'no BYE to a leg that may live');
+    t.equal(keeper.channels()[0]?.used, 1, 'the leg has its channel until it is over');
+    callee.events.over();
+    t.equal(keeper.channels()[0]?.used, 0);
+  }
+});
+
 t.test('an answer that comes too late is written as released', async (t) => {
   const { records, server, clock } = called();
   clock.advance(600);

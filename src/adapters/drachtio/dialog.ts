@@ -35,6 +35,8 @@ interface DialogMember {
   disconnected(): void;
   /** It is back. */
   reconnected(): void;
+  /** It did not come back. */
+  lost(): void;
 }
 
 /** The dialogs of this connection, early ones too, by the server's dialog id. */
@@ -72,6 +74,12 @@ export class DialogTable {
       dialog.reconnected();
     }
   }
+
+  lost(): void {
+    for (const dialog of [...this.#dialogs.values()]) {
+      dialog.lost();
+    }
+  }
 }
 
 /** What an early dialog reports: an INVITE of ours or of the caller that has no final response yet. */
@@ -99,6 +107,10 @@ export class EarlyDialog implements DialogMember {
 
   reconnected(): void {
     // What was not answered when the connection dropped is lost.
+  }
+
+  lost(): void {
+    // It ended when the connection dropped.
   }
 
   received(request: SrfRequest, response: SrfResponse): void {
@@ -229,6 +241,15 @@ export class SrfDialog implements Dialog {
           this.#events.over?.();
         }
       });
+  }
+
+  /** Nobody can tell any more whether it still stands. */
+  lost(): void {
+    if (!this.#over) {
+      this.#end();
+      this.#events.ended({ by: 'lost', reasons: [] });
+      this.#events.over?.();
+    }
   }
 
   #peerEnded(request: SrfRequest, response: SrfResponse): void {

@@ -2,7 +2,7 @@ import { messageOf } from '../../domain/errors.js';
 import type { TrunkId } from '../../domain/ids.js';
 import type { SipAddress } from '../../domain/network.js';
 import { between, ms, type Milliseconds } from '../../domain/time.js';
-import type { Clock } from '../../ports/clock.js';
+import type { Clock, Timer } from '../../ports/clock.js';
 import type { Log } from '../../ports/journal.js';
 import type {
   Abandoned,
@@ -25,7 +25,14 @@ import { inviteKey, SrfIncomingCall } from './incoming-call.js';
 import { Orphans, type Home, type OrphanCall } from './orphans.js';
 import { cancellation, DROP, KEEP, resentAfter, THE_SERVER } from './requests-of-ours.js';
 import { isLocal, receivedRequest, sourceOf } from './message.js';
-import { createSrf, type SrfClient, type SrfRequest, type SrfRequestOptions, type SrfResponse } from './srf.js';
+import {
+  createSrf,
+  stopTrying,
+  type SrfClient,
+  type SrfRequest,
+  type SrfRequestOptions,
+  type SrfResponse,
+} from './srf.js';
 import { installByteExactWire } from './wire.js';
 
 /** Where the SIP server takes its orders. */
@@ -37,6 +44,11 @@ export interface DrachtioOptions {
 
 /** The longest pause between two tries to reach the SIP server again: it takes calls so late after it is back, at most. */
 const RECONNECT_AT_LEAST_EVERY = ms(50);
+/**
+ * A server that is away for so long is not waited for: no refresh of a session (RFC 4028 4.2 recommends 30 minutes) reaches
+ * anybody through it, so that far ends that use session timers have ended its calls by then, and the others cannot be asked.
+ */
+const LOST_AFTER = ms(1_800_000);
 /** The server has so long to carry out an order that goes no further. */
 const CARRIED_OUT_WITHIN = ms(2_000);
 
@@ -57,6 +69,7 @@ export class DrachtioServer implements SipServer {
   #inviteHandler: (call: IncomingCall) => void = () => undefined;
   #requestHandler: (request: IncomingRequest) => void = () => undefined;
   readonly #connectionHandlers: ((connected: boolean) => void)[] = [];
+  #losing: Timer | undefined;
   /** Whether it has been said that the server refuses us. */
   #refused = false;
 
@@ -102,9 +115,11 @@ export class DrachtioServer implements SipServer {
   }
 
   close(): void {
+    this.#losing?.cancel();
     this.#orphans.close();
     this.#connection.down();
     this.#connection.lose();
+    stopTrying(this.#srf);
     try {
       this.#srf.disconnect();
     } catch (error) {
@@ -224,6 +239,7 @@ export class DrachtioServer implements SipServer {
       return;
     }
     this.#refused = false;
+    this.#losing?.cancel();
     this.#connection.up(version);
     this.#table.reconnected();
     this.#log.info({ version }, 'connected to the SIP server');
@@ -266,6 +282,10 @@ export class DrachtioServer implements SipServer {
       this.#log.error({}, 'the connection to the SIP server is gone');
       this.#connection.down();
       this.#table.disconnected();
+      this.#losing = this.#clock.setTimer(LOST_AFTER, () => {
+        this.#log.error({ dialogs: this.#table.size }, 'the SIP server does not come back: its calls are given up');
+        this.#table.lost();
+      });
       this.#tell(false);
       this.#connection.lose();
     }

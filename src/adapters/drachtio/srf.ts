@@ -67,6 +67,16 @@ export interface SrfClient extends EventEmitter {
   use(handler: (request: SrfRequest, response: SrfResponse, next: () => void) => void): void;
   use(method: string, handler: (request: SrfRequest, response: SrfResponse, next: () => void) => void): void;
   request(uri: string, options: SrfRequestOptions, callback: (error: unknown, sent: SrfRequest) => void): void;
+  /** Where it keeps whether it is to connect again. */
+  readonly _app?: { readonly client?: { readonly wp?: { closing?: boolean } } };
+}
+
+/** Ends the tries to connect: srf's `disconnect()` does so only where it is connected. */
+export function stopTrying({ _app }: SrfClient): void {
+  const wire = _app?.client?.wp;
+  if (wire !== undefined) {
+    wire.closing = true;
+  }
 }
 
 /** Makes srf forget an INVITE that is never answered: it keeps each until a final response or a CANCEL. */
