@@ -9,7 +9,7 @@ import { RawCall } from './raw-call.js';
 import { isIdle, open, sdp, startRig, timersOf } from './rig.js';
 
 // An engine dies with calls in set-up; what its application knows of them is handed to the next one, here or elsewhere.
-const HOST = '127.5.9.1';
+const HOST = '127.5.15.1';
 const ELSEWHERE = '127.5.9.4';
 const CALLER = '127.5.9.2';
 const CALLEE = '127.5.9.3';

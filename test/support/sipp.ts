@@ -207,9 +207,15 @@ function text(path: string): string {
 
 /** The Call-IDs of the messages in SIPp's log that look like this. */
 export function callIdsOf(messages: string, pattern: RegExp): ReadonlySet<string> {
-  const ids = messages.split(/^-{20,}.*$/m).flatMap((entry) => {
+  return new Set(momentsOf(messages, pattern).keys());
+}
+
+/** The same, with the last moment of such a message, in milliseconds since 1970. */
+export function momentsOf(messages: string, pattern: RegExp): ReadonlyMap<string, number> {
+  const moments = messages.split(/^-{20,} /m).flatMap((entry) => {
     const callId = /^Call-ID:\s*(\S+)/im.exec(entry)?.[1];
-    return callId !== undefined && pattern.test(entry) ? [callId] : [];
+    const [at = ''] = entry.split('\n', 1);
+    return callId !== undefined && pattern.test(entry) ? [[callId, Date.parse(at.replace(' ', 'T'))] as const] : [];
   });
-  return new Set(ids);
+  return new Map(moments);
 }
