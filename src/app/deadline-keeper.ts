@@ -10,6 +10,9 @@ import { RingTimes } from '../routing/ring-times.js';
 /** What was learned longer ago is learned anew: the way may be another by now. */
 const LEARNED_FOR = ms(24 * 3_600_000);
 
+/** Outcomes of which no time is learned. */
+const SAYS_NOTHING: ReadonlySet<AttemptOutcome['kind']> = new Set(['slow', 'in-vain', 'heard']);
+
 /** Tells the learned deadlines what attempts were like. */
 export class DeadlineKeeper {
   readonly learned = new LearnedDeadlines();
@@ -49,7 +52,7 @@ export class DeadlineKeeper {
     if (outcome.kind === 'answered' && progressAt !== undefined) {
       return this.#answered(attempt, service);
     }
-    if (firstResponseAt === undefined || outcome.kind === 'slow' || outcome.kind === 'in-vain') {
+    if (firstResponseAt === undefined || SAYS_NOTHING.has(outcome.kind)) {
       return;
     }
     this.#learnedAt.set(planned.trunk.id, progressAt ?? firstResponseAt);

@@ -1,7 +1,6 @@
 import type { ProbeOutcome } from '../domain/health.js';
-import type { TrunkId } from '../domain/ids.js';
 import type { Trunk } from '../domain/network.js';
-import { between, instant, ms, type Instant } from '../domain/time.js';
+import { between, instant, ms, type Instant, type Milliseconds } from '../domain/time.js';
 import { freshSchedule, nextProbe, probeSent, probeTimeout, type ProbeSchedule } from '../health/probing.js';
 import type { Clock, Random, Timer } from '../ports/clock.js';
 import type { Log } from '../ports/journal.js';
@@ -12,6 +11,8 @@ import type { HealthKeeper } from './health-keeper.js';
 const FINEST_STEP = ms(10);
 /** ... and at least this often, so that a trunk that calls made doubtful is probed soon. */
 const COARSEST_STEP = ms(50);
+/** A late answer is waited for. */
+const LISTENS = ms(2_000);
 
 interface Probed {
   readonly trunk: Trunk;
@@ -104,18 +105,25 @@ export class Prober {
     });
   }
 
-  async #probe(trunk: Trunk, timeout: Parameters<SipServer['probe']>[1]): Promise<void> {
-    const answer = await this.#server.probe(trunk.address, timeout);
+  /** What is not answered in time is missed. An answer that comes after all says that the path is there, and slow. */
+  async #probe(trunk: Trunk, timeout: Milliseconds): Promise<void> {
+    let isMissed = false;
+    const timer = this.#clock.setTimer(timeout, () => {
+      isMissed = true;
+      this.#record(trunk, { kind: 'silent' });
+    });
+    const answer = await this.#server.probe(trunk.address, ms(Math.max(timeout, LISTENS)));
+    timer.cancel();
     if (answer.kind === 'unsent') {
       this.#log.debug({ trunk: trunk.id, cause: answer.cause }, 'a probe could not be sent');
-      return;
-    }
-    if (this.#probed.some((each) => each.trunk === trunk)) {
-      this.#record(trunk.id, answer);
+    } else if (answer.kind === 'answered' || !isMissed) {
+      this.#record(trunk, answer);
     }
   }
 
-  #record(trunk: TrunkId, outcome: ProbeOutcome): void {
-    this.#keeper.record(trunk, { type: 'probe', outcome });
+  #record(trunk: Trunk, outcome: ProbeOutcome): void {
+    if (this.#probed.some((each) => each.trunk === trunk)) {
+      this.#keeper.record(trunk.id, { type: 'probe', outcome });
+    }
   }
 }

@@ -1,7 +1,7 @@
 import type { PlannedAttempt } from '../domain/attempt.js';
 import type { AttemptId } from '../domain/ids.js';
 import type { ServiceClass } from '../domain/network.js';
-import type { Instant } from '../domain/time.js';
+import { between, type Instant } from '../domain/time.js';
 import type { Verdict } from '../domain/verdict.js';
 import { isLarge, judge, type SentMessage } from '../failure/verdict.js';
 import type { Attempt, CallEvent, CallState, Lateness, NoPath, Step, Variant } from './call.js';
@@ -102,6 +102,9 @@ function onResponse(draft: Draft, id: AttemptId, trusted: boolean): void {
     return;
   }
   const firstResponseAt = attempt.firstResponseAt ?? draft.now;
+  if (attempt.firstResponseAt === undefined && wasMissed(attempt, draft.now)) {
+    draft.ask({ do: 'report-evidence', attempt: id, outcome: { kind: 'heard' } });
+  }
   if (!trusted) {
     draft.update(id, { firstResponseAt, state: attempt.state.phase === 'silent' ? trying(attempt) : attempt.state });
     return;
@@ -112,6 +115,10 @@ function onResponse(draft: Draft, id: AttemptId, trusted: boolean): void {
     draft.ask({ do: 'watch-ringing', attempt: id });
   }
   ring(draft, id);
+}
+
+function wasMissed({ startedAt, planned: { deadlines } }: Attempt, now: Instant): boolean {
+  return deadlines.miss !== undefined && between(startedAt, now) >= deadlines.miss;
 }
 
 function trying(attempt: Attempt): Attempt['state'] {

@@ -22,6 +22,8 @@ export type AttemptOutcome =
   | { readonly kind: 'unheard' }
   /** A datagram of it got no reply in time. It may be lost; a row of them says more. */
   | { readonly kind: 'missed' }
+  /** Any response came after all, when a datagram had been missed: the path is there, and slow. */
+  | { readonly kind: 'heard' }
   /** It got no further than 100 for longer than calls here usually take. A row of them says more. */
   | { readonly kind: 'slow' }
   /** It rang for too long, and the same destination was answered over another carrier. A row of them says more. */

@@ -466,6 +466,7 @@ function isSignOfLife(evidence: Evidence): boolean {
   return (
     outcome.kind === 'answered' ||
     outcome.kind === 'progressed' ||
+    outcome.kind === 'heard' ||
     (outcome.kind === 'failed' && (outcome.verdict.status !== undefined || outcome.verdict.kind === 'refused'))
   );
 }

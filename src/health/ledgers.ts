@@ -174,6 +174,8 @@ function writeAttempt(ledgers: Ledgers, evidence: AttemptEvidence, now: Instant,
       return progressed(ledgers, now, evidence.startedAt, settings);
     case 'slow':
       return ledgers;
+    case 'heard':
+      return { ...ledgers, probe: { ...ledgers.probe, missesAlone: 0, callMisses: 0 } };
     case 'in-vain':
       return rangInVain(ledgers, now);
     case 'unheard':

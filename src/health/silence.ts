@@ -1,6 +1,6 @@
 import type { CarrierId, RiskGroupId, TrunkId } from '../domain/ids.js';
 import type { Network, Trunk } from '../domain/network.js';
-import type { Instant } from '../domain/time.js';
+import { between, type Instant } from '../domain/time.js';
 
 /** Trunks that can be lost together: those of a carrier, or those that declare the same risk group. */
 export interface SharedFate {
@@ -33,12 +33,17 @@ export interface Asked {
   readonly onceSince: Instant | undefined;
 }
 
+/**
+ * From the first miss, which is 150 ms or more after its datagram: many trunks miss many at once where the network pauses for
+ * a moment, or where replies begin to be late.
+ */
+const leastSilence = 350;
 /** A lone miss may be a lost packet: the neighbours are asked from the second on. */
 const missesToAskOthers = 2;
 
 /**
  * Watches over silence on several trunks together. Every reply of any trunk ends the row of what it shares; a row of
- * `missesToFall` in which every member is missing says that all of it is gone, not one trunk.
+ * `missesToFall` in which every member is missing, and that lasts, says that all of it is gone, not one trunk.
  */
 export class SilenceWatch {
   readonly #rows: readonly Row[];
@@ -91,7 +96,7 @@ export class SilenceWatch {
       row.since ??= now;
       row.missing.add(trunk);
     }
-    return entry.rows.filter((row) => this.#hasFallen(row, isDown)).map(({ fate }) => fate);
+    return entry.rows.filter((row) => this.#hasFallen(row, now, isDown)).map(({ fate }) => fate);
   }
 
   /**
@@ -118,9 +123,12 @@ export class SilenceWatch {
     };
   }
 
-  #hasFallen({ fate, misses, missing }: Row, isDown: (trunk: TrunkId) => boolean): boolean {
+  #hasFallen({ fate, misses, missing, since }: Row, now: Instant, isDown: (trunk: TrunkId) => boolean): boolean {
     return (
-      misses >= this.#missesToFall && fate.trunks.every((trunk) => missing.has(trunk.id) || !mayAnswer(trunk, isDown))
+      misses >= this.#missesToFall &&
+      since !== undefined &&
+      between(since, now) >= leastSilence &&
+      fate.trunks.every((trunk) => missing.has(trunk.id) || !mayAnswer(trunk, isDown))
     );
   }
 }

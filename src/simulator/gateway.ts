@@ -249,7 +249,7 @@ export class SimulatedGateway {
     outcome: AttemptOutcome,
   ): void {
     const isOver = outcome.kind === 'answered' && progressAt !== undefined;
-    if (firstResponseAt === undefined || isOver || outcome.kind === 'slow') {
+    if (firstResponseAt === undefined || isOver || outcome.kind === 'slow' || outcome.kind === 'heard') {
       return;
     }
     const { trunk, route, deadlines } = planned;

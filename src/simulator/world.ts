@@ -123,21 +123,18 @@ export class World {
     });
   }
 
-  /** One OPTIONS. */
+  /** One OPTIONS. An answer that is late is told after all. */
   probe(trunk: Trunk, timeout: number, done: (outcome: ProbeOutcome) => void): void {
     const sent = this.#timeline.now;
     let isDone = false;
     this.#travel(trunk, true, () => {
       this.#travel(trunk, false, () => {
-        if (!isDone) {
-          isDone = true;
-          done({ kind: 'answered', status: 200, roundTrip: ms(this.#timeline.now - sent) });
-        }
+        isDone = true;
+        done({ kind: 'answered', status: 200, roundTrip: ms(this.#timeline.now - sent) });
       });
     });
     this.#timeline.after(timeout, () => {
       if (!isDone) {
-        isDone = true;
         done({ kind: 'silent' });
       }
     });

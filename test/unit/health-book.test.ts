@@ -210,6 +210,7 @@ t.test('P7 canaries of 112 wait for those of 0900-8844', (t) => {
 /** Misses of both trunks of KPN, in turn, while `second-a` is heard or not. */
 function silence(story: Story, count: number, isHeard: boolean, ...trunks: readonly TrunkId[]): readonly string[] {
   return Array.from({ length: count }, (_, index) => {
+    story.now += 50;
     const changes = story.sees(trunks[index % trunks.length] ?? kpnA, index % 2 === 0 ? missed : lostProbe);
     return isHeard ? [...changes, ...story.sees(secondA, goodProbe)] : changes;
   }).flat();
@@ -231,6 +232,19 @@ t.test('P5 nine datagrams in a row over the trunks of a carrier', (t) => {
   t.not(other.carrier(), 'absent', 'one trunk answers');
   t.equal(other.state(kpnA), 'down', 'the other has nine in a row of its own');
 
+  const atOnce = new Story();
+  for (let misses = 0; misses < 6; misses += 1) {
+    atOnce.sees(kpnA, missed);
+    atOnce.sees(kpnB, missed);
+  }
+  t.not(atOnce.carrier(), 'absent', 'many at once may be a pause of the network');
+
+  const late = new Story();
+  silence(late, 8, true, kpnA, kpnB);
+  late.sees(kpnB, { type: 'attempt', service: SERVICE_112, outcome: { kind: 'heard' } });
+  silence(late, 1, true, kpnA);
+  t.not(late.carrier(), 'absent', 'an answer came late, and ends the row');
+
   const apart = new Story(network, { correlation: false });
   silence(apart, 12, true, kpnA, kpnB);
   t.not(apart.carrier(), 'absent', 'without correlation each needs nine of its own');
@@ -245,6 +259,7 @@ t.test('P17 trunks of two carriers that share a fibre', (t) => {
   const story = new Story({ ...network, trunks: new Map(trunks.map((trunk) => [trunk.id, trunk])) });
   const changes: string[] = [];
   for (let misses = 0; misses < 9; misses += 1) {
+    story.now += 50;
     changes.push(...story.sees(misses % 2 === 0 ? kpnA : secondA, missed), ...story.sees(kpnB, goodProbe));
   }
   t.ok(changes.includes('kpn-a 112 down') && changes.includes('second-a 112 down'), changes.join(', '));
