@@ -58,7 +58,7 @@ const FAULTS = [
   'flap=20s',
   'partial',
 ];
-const FULL: Plan = { before: 30, during: 30, after: 60, rate: 5 };
+const FULL: Plan = { before: 30, during: 30, after: 75, rate: 5 };
 const QUICK: Plan = { before: 10, during: 20, after: 20, rate: 5 };
 const HOLD_MS = 2_000;
 const SECOND = 1_000;
@@ -123,16 +123,15 @@ async function noodroute(fault: string, net: number): Promise<Measured> {
 /** The dispatcher has no number for suspicion; a trunk that it takes out is gone. */
 async function kamailio(fault: string, net: number): Promise<Measured> {
   const lab = await startLab(net);
-  const trunk = (block: string, number: string, priority: number) => ({
+  const trunk = (block: string, priority: number, number = '112', police = '09008844') => ({
     uri: `sip:127.${net}.${block}:5060`,
-    number,
-    priority,
+    ...{ number, police, priority },
   });
   const dispatcher = await startDispatcher(net, [
-    trunk('20.1', '112', 4),
-    trunk('30.1', '112', 3),
-    trunk('20.2', '112', 2),
-    trunk('40.1', '0880000112', 1),
+    trunk('20.1', 4),
+    trunk('30.1', 3),
+    trunk('20.2', 2),
+    trunk('40.1', 1, '0880000112', '0880008844'),
   ]);
   const run = await calls(lab, dispatcher.sip, fault);
   const row = {
@@ -174,22 +173,22 @@ interface Run {
 async function calls(lab: TestLab, target: string, fault: string): Promise<Run> {
   const { before, during, after, rate } = plan;
   const startedAt = Date.now();
-  const sipp = runSipp({
-    scenario: 'caller.xml',
-    address: target.replace(/\.0\.\d+:.*/, '.1.1'),
-    target,
-    service: '112',
-    calls: (before + during + after) * rate,
-    rate,
-    duration: HOLD_MS,
-    more: ['-timeout', String(before + during + after + 60)],
-  });
+  const caller = (last: number, service: string, each: number) =>
+    runSipp({
+      ...{ scenario: 'caller.xml', address: target.replace(/\.0\.\d+:.*/, `.1.${last}`), target, service, rate: each },
+      ...{ calls: (before + during + after) * each, duration: HOLD_MS },
+      more: ['-timeout', String(before + during + after + 60)],
+    });
+  const sipp = caller(1, '112', rate);
+  // Who comes back proves itself with these first.
+  const police = caller(2, '0900-8844', 1);
   await sleep(before * SECOND);
   await lab.fault('kpn', fault);
   const lossAt = Date.now();
   await sleep(during * SECOND);
   await lab.fault('kpn', 'clear');
   const clearedAt = Date.now();
+  await police;
   return { sipp: await sipp, startedAt, lossAt, clearedAt };
 }
 

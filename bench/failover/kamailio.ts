@@ -26,6 +26,8 @@ export interface Dispatcher {
 export interface DispatcherRoute {
   readonly uri: string;
   readonly number: string;
+  /** The same for 0900-8844. */
+  readonly police: string;
   /** Higher goes first. */
   readonly priority: number;
 }
@@ -34,7 +36,12 @@ export interface DispatcherRoute {
 export async function startDispatcher(net: number, routes: readonly DispatcherRoute[]): Promise<Dispatcher> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-dispatcher-'));
   const list = join(folder, 'dispatcher.list');
-  writeFileSync(list, routes.map(({ uri, number, priority }) => `1 ${uri} 0 ${priority} number=${number}\n`).join(''));
+  writeFileSync(
+    list,
+    routes
+      .map(({ uri, number, police, priority }) => `1 ${uri} 0 ${priority} number=${number};police=${police}\n`)
+      .join(''),
+  );
   const file = join(folder, 'kamailio.cfg');
   const config = readFileSync('bench/failover/kamailio.cfg', 'utf8');
   writeFileSync(file, config.replaceAll('@NET@', String(net)).replaceAll('@LIST@', list));

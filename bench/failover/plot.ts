@@ -81,8 +81,8 @@ function below(x: number, name: string): string {
 }
 
 function dots(points: readonly Point[], x: (second: number) => number, colour: string): string {
-  const each = points.map(({ second, ms }) => `<circle cx="${x(second)}" cy="${y(ms)}" r="1.4"/>`);
-  return `<g fill="${colour}" fill-opacity="0.75">${each.join('')}</g>`;
+  const each = points.map(({ second, ms }) => `M${x(second)} ${y(ms)}h0`);
+  return `<path d="${each.join('')}" stroke="${colour}" stroke-opacity="0.75" stroke-width="2.8" stroke-linecap="round"/>`;
 }
 
 /** The height of a time on the logarithmic scale. */
