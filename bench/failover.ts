@@ -44,6 +44,7 @@ interface Measured {
 const FAULTS = [
   'blackhole',
   'refuse',
+  'reset',
   'reject=503',
   'reject=404/34',
   'lie',
@@ -93,13 +94,24 @@ if (values.plot !== undefined) {
 }
 process.stdout.write(values.json === true ? `${JSON.stringify({ plan, rows })}\n` : table(rows));
 
+/** Connections can be reset only where there are some. */
+function overTcp(inventory: string): string {
+  return inventory.replaceAll(/(kpn-[ab]: .*:5060)/g, '$1;transport=tcp');
+}
+
+/** People need two seconds to answer; an answer at once would cross what cancels it. */
+async function laboratory(net: number, fault: string): Promise<TestLab> {
+  const inventory = fault === 'reset' ? overTcp : undefined;
+  return startLab(net, inventory, ['--answer-after', '2000']);
+}
+
 /** The same fault to both, at the same time, on networks of their own. */
 function sideBySide(fault: string, net: number): readonly Promise<Measured>[] {
   return [noodroute(fault, net), kamailio(fault, net + 1)];
 }
 
 async function noodroute(fault: string, net: number): Promise<Measured> {
-  const lab = await startLab(net);
+  const lab = await laboratory(net, fault);
   const changes: { readonly change: HealthChange; readonly at: number }[] = [];
   const listening = new AbortController();
   void follow(net, listening.signal, (change) => changes.push({ change, at: Date.now() }));
@@ -122,9 +134,10 @@ async function noodroute(fault: string, net: number): Promise<Measured> {
 
 /** The dispatcher has no number for suspicion; a trunk that it takes out is gone. */
 async function kamailio(fault: string, net: number): Promise<Measured> {
-  const lab = await startLab(net);
+  const lab = await laboratory(net, fault);
+  const transport = fault === 'reset' ? ';transport=tcp' : '';
   const trunk = (block: string, priority: number, number = '112', police = '09008844') => ({
-    uri: `sip:127.${net}.${block}:5060`,
+    uri: `sip:127.${net}.${block}:5060${block.startsWith('20.') ? transport : ''}`,
     ...{ number, police, priority },
   });
   const dispatcher = await startDispatcher(net, [

@@ -44,15 +44,22 @@ const STATE_HELP: Explanation = {
   fails: NO_LAB,
 };
 
+interface LabStartOptions {
+  readonly config: string;
+  readonly control: LabAddress;
+  readonly answerAfter: number;
+}
+
 /** `noodroute lab`: the gateway with simulated carriers and answering points, and orders to a lab that runs. */
 export function labCommand(): Command {
   const lab = new Command('lab')
     .description('Start the gateway with simulated carriers and answering points around it, all on loopback.')
     .enablePositionalOptions()
     .option('--config <file>', 'site file of the lab', LAB_FILE)
+    .option('--answer-after <ms>', 'how long answering points ring', numberFrom(0, 600_000), 200)
     .addOption(controlOption())
-    .action(async (options: { readonly config: string; readonly control: LabAddress }) => {
-      await start(labFile(options.config), options.control);
+    .action(async ({ config, control, answerAfter }: LabStartOptions) => {
+      await start(labFile(config), control, answerAfter);
     });
   // The lab's own processes; nobody types this.
   const worker = new Command('process').argument('<name...>').action(async () => {
@@ -237,7 +244,7 @@ async function call(service: string, options: CallOptions): Promise<void> {
   process.exitCode = answered === results.length ? 0 : 1;
 }
 
-async function start(file: string, control: LabAddress): Promise<void> {
+async function start(file: string, control: LabAddress, answersAfter: number): Promise<void> {
   const config = await loaded(file);
   const { labPlan } = await import('../lab/plan.js');
   const { Lab } = await import('../lab/lab.js');
@@ -252,6 +259,7 @@ async function start(file: string, control: LabAddress): Promise<void> {
       : {}),
     admin: config.admin,
     control,
+    answersAfter,
     speech: packaged(SPEECH_FILE),
     say: (line) => {
       print(`${new Date().toTimeString().slice(0, 8)} ${line}`);

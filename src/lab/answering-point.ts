@@ -19,13 +19,13 @@ import type { Speech } from './speech.js';
 import { RecentEvents, type PointState, type RtpCounts } from './state.js';
 import { LAB_TIMERS } from './timers.js';
 
-/** How long an answering point rings. */
-const ANSWER_AFTER_MS = 200;
 /** An open call is looked after so often: its carrier may have forgotten it. */
 const AUDIT_EVERY_MS = 10_000;
 
 /** What an answering point needs for its calls. */
 export interface PointTools {
+  /** How long it rings, in milliseconds; 200 where not given. */
+  readonly answersAfter?: number;
   readonly speech: Speech;
   readonly pacer: Pacer;
   readonly clock?: EngineClock;
@@ -203,7 +203,7 @@ class AnsweringCall {
 
   /** Rings, and answers in the end. */
   ring(): void {
-    const { address, speech, pacer, clock } = this.#tools;
+    const { address, answersAfter = 200, speech, pacer, clock } = this.#tools;
     const rangAt = clock.now();
     this.#server.provisional(180, [], '');
     this.#events.rang();
@@ -211,7 +211,7 @@ class AnsweringCall {
       (stream) => {
         this.#stream = stream;
         const opening = clock.now() - rangAt;
-        this.#timer = clock.setTimer(Math.max(0, ANSWER_AFTER_MS - opening), () => {
+        this.#timer = clock.setTimer(Math.max(0, answersAfter - opening), () => {
           this.#answer(stream);
         });
         if (this.#over) {

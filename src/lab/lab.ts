@@ -41,6 +41,8 @@ export interface LabOptions {
   readonly control: LabAddress;
   /** What chance is thrown with in the carriers; 1 where not given. */
   readonly seed?: number;
+  /** How long answering points ring, in milliseconds; 200 where not given. */
+  readonly answersAfter?: number;
   /** WAV file with what the answering points say. */
   readonly speech: string;
   /** Takes a line for the user. */
@@ -75,6 +77,7 @@ export class Lab implements Controlled {
     this.#psap = this.#process('psap', () => ({
       role: 'psap',
       points: options.plan.points,
+      ...(options.answersAfter === undefined ? {} : { answersAfter: options.answersAfter }),
       speech: options.speech,
     }));
     this.#carriers = new Map(

@@ -12,7 +12,13 @@ export type StartOrder =
       readonly seed: number;
       readonly speech: string;
     }
-  | { readonly role: 'psap'; readonly points: readonly PointPlan[]; readonly speech: string }
+  | {
+      readonly role: 'psap';
+      readonly points: readonly PointPlan[];
+      /** Milliseconds. */
+      readonly answersAfter?: number;
+      readonly speech: string;
+    }
   | {
       readonly role: 'relay';
       readonly seed: number;

@@ -45,7 +45,7 @@ async function startRole(start: StartOrder): Promise<Role> {
     case 'carrier':
       return carrierRole(start);
     case 'psap':
-      return psapRole(start.points, start.speech);
+      return psapRole(start);
     case 'relay':
       return relayRole(start);
   }
@@ -89,19 +89,27 @@ async function relayRole({ seed, ports }: StartOrder & { readonly role: 'relay' 
   };
 }
 
-async function psapRole(plans: readonly PointPlan[], speechFile: string): Promise<Role> {
+type PsapStart = Extract<StartOrder, { readonly role: 'psap' }>;
+
+async function psapRole({ points: plans, speech: speechFile, answersAfter }: PsapStart): Promise<Role> {
   process.title = 'noodroute lab psap';
   const speech = loadSpeech(speechFile);
   const pacer = new Pacer(realClock);
-  const points = await Promise.all(plans.map(async (plan) => openPoint(plan, speech, pacer)));
+  const points = await Promise.all(plans.map(async (plan) => openPoint(plan, speech, pacer, answersAfter)));
   return {
     order: async (order) =>
       order.type === 'state' ? { type: 'psap', state: points.map((point) => point.state()) } : done,
   };
 }
 
-async function openPoint(plan: PointPlan, speech: Speech, pacer: Pacer): Promise<AnsweringPoint> {
+async function openPoint(
+  plan: PointPlan,
+  speech: Speech,
+  pacer: Pacer,
+  answersAfter?: number,
+): Promise<AnsweringPoint> {
   return AnsweringPoint.open(plan, {
+    ...(answersAfter === undefined ? {} : { answersAfter }),
     speech,
     pacer,
     answered: (callId) => {

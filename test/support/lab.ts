@@ -51,14 +51,19 @@ export interface LabStats {
  * Starts the lab with the project's own lab files, at 127.`net`.x.y in place of 127.0.x.y.
  *
  * @param inventory changes the inventory first.
+ * @param more options of `noodroute lab`.
  */
-export async function startLab(net: number, inventory = (text: string): string => text): Promise<TestLab> {
+export async function startLab(
+  net: number,
+  inventory = (text: string): string => text,
+  more: readonly string[] = [],
+): Promise<TestLab> {
   const folder = mkdtempSync(join(tmpdir(), 'noodroute-lab-'));
   const file = moved(folder, net, inventory);
   const host = `127.${net}.0.1`;
   const control = { address: host, port: 8081 };
   const drachtio = usesDrachtio ? await startDrachtio({ host, secret: SECRET, folder }) : undefined;
-  const child = spawn(process.execPath, [MAIN, 'lab', '--config', file, '--control', `${host}:8081`], {
+  const child = spawn(process.execPath, [MAIN, 'lab', '--config', file, '--control', `${host}:8081`, ...more], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];
