@@ -10,9 +10,9 @@ import { isIdle, open, sdp, startRig, timersOf } from './rig.js';
 
 // An engine dies with calls in set-up; what its application knows of them is handed to the next one, here or elsewhere.
 const HOST = '127.5.15.1';
-const ELSEWHERE = '127.5.9.4';
-const CALLER = '127.5.9.2';
-const CALLEE = '127.5.9.3';
+const ELSEWHERE = '127.5.15.4';
+const CALLER = '127.5.15.2';
+const CALLEE = '127.5.15.3';
 const TIMERS = timersOf(15);
 const CONTACT = `Contact: <sip:desk@${CALLEE}:5060>`;
 const ADOPTS = { adoptsFor: 3_000 };
@@ -325,12 +325,14 @@ t.test('an INVITE of ours goes on: what it is answered counts, and it can be can
     const engine = await startRig(HOST, TIMERS, { adoptsFor: 300 });
     t.teardown(async () => engine.close());
     const call = RawCall.callee(callee, CALLEE, HOST, early.call.inviteText, 'later');
-    const byes = call.requests('BYE').length;
+    // Each once, however often it had to be sent.
+    const byes = (): number => new Set(call.requests('BYE').map((bye) => valueOf(bye, 'Via'))).size;
+    const before = byes();
     for (let copy = 0; copy < 2; copy += 1) {
       callee.respond(early.call.inviteText, '200 OK', [CONTACT], sdp(2), 'later');
     }
-    await until(() => call.requests('BYE').length > byes, 3_000);
-    t.equal(call.requests('BYE').length, byes + 1);
+    await until(() => byes() > before, 3_000);
+    t.equal(byes(), before + 1);
     t.ok(await isIdle(engine), open(engine));
   });
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../src/adapters/system/clock.js';
 import { until } from '../support/until.js';
 import { SECRET, startRig } from './rig.js';
 
-const HOST = '127.44.92.1';
+const HOST = '127.44.96.1';
 const silent = (): void => undefined;
 
 t.test('a server that refuses the secret is asked again and again, and complained of once', async (t) => {

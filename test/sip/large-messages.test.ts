@@ -4,10 +4,10 @@ import { SDP, startRawCaller, type RawCaller } from '../support/raw-caller.js';
 import { startRawPeer, valueOf, type RawPeer } from '../support/raw-peer.js';
 
 // Calls with large bodies, as calls with a location are, and what the SIP server's control connection makes of them.
-const HOST = '127.7.0.1';
-const CALLER = '127.7.1.1';
-const KPN = '127.7.20.1';
-const SECOND = '127.7.30.1';
+const HOST = '127.44.97.1';
+const CALLER = '127.44.97.11';
+const KPN = '127.44.97.20';
+const SECOND = '127.44.97.30';
 
 const site: TestSite = {
   host: HOST,
