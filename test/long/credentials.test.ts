@@ -80,7 +80,7 @@ async function attempts({ gateway }: Site): Promise<readonly (readonly string[])
 }
 
 t.test('a trunk that asks who calls is answered: MD5, for INVITE, ACK and BYE', async (t) => {
-  const here = await site(t, { net: 156, password: PLAIN }, async (address) =>
+  const here = await site(t, { net: 206, password: PLAIN }, async (address) =>
     startSipp({ scenario: 'answer-known.xml', address, words: { password: PLAIN } }),
   );
   const { far } = here;
@@ -144,7 +144,7 @@ function asking(t: Test, password: string) {
 }
 
 t.test('SHA-256, and a password with every kind of character', async (t) => {
-  const here = await site(t, { net: 157, password: PASSWORD, realm: 'zaal noord' }, asking(t, PASSWORD));
+  const here = await site(t, { net: 207, password: PASSWORD, realm: 'zaal noord' }, asking(t, PASSWORD));
   const { far } = here;
   const sipp = await call(here, 3);
   t.match(sipp, { exitCode: 0, successful: 3, failed: 0 });
@@ -162,7 +162,7 @@ t.test('SHA-256, and a password with every kind of character', async (t) => {
 });
 
 t.test('wrong credentials: the next trunk at once, and somebody is told', async (t) => {
-  const here = await site(t, { net: 158, password: 'not-the-one' }, asking(t, PASSWORD));
+  const here = await site(t, { net: 208, password: 'not-the-one' }, asking(t, PASSWORD));
   const { far } = here;
   const sipp = await call(here);
   t.match(sipp, { exitCode: 0, successful: 1, failed: 0 });
@@ -175,7 +175,7 @@ t.test('wrong credentials: the next trunk at once, and somebody is told', async 
 });
 
 t.test('another realm than the configured one is shown nothing', async (t) => {
-  const here = await site(t, { net: 159, password: PASSWORD, realm: 'kpn' }, asking(t, PASSWORD));
+  const here = await site(t, { net: 209, password: PASSWORD, realm: 'kpn' }, asking(t, PASSWORD));
   const { far } = here;
   t.match(await call(here), { exitCode: 0, successful: 1, failed: 0 });
   t.equal(far.requests('INVITE').length, 1);
@@ -196,7 +196,7 @@ t.test('the caller gives up just as the trunk asks', async (t) => {
       peer.respond(invite ?? '', '487 Request Terminated');
     }
   };
-  const here = await site(t, { net: 160, password: PASSWORD }, playing(t, behave));
+  const here = await site(t, { net: 210, password: PASSWORD }, playing(t, behave));
   const { far } = here;
   const sipp = await call(here, 5, 'caller-gives-up.xml', 100);
   t.match(sipp, { exitCode: 0, successful: 5, failed: 0 });

@@ -7,7 +7,7 @@ import { runSipp } from '../support/sipp.js';
 import { until } from '../support/until.js';
 
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
-const NET = 121;
+const NET = 123;
 
 t.test('a script takes a carrier away over HTTP, and reads what became of each call', async (t) => {
   const lab = await startLab(NET);

@@ -3,9 +3,9 @@ import { startGateway } from '../support/gateway.js';
 import { startRawPeer } from '../support/raw-peer.js';
 import { runSipp, startSipp } from '../support/sipp.js';
 
-const HOST = '127.161.0.1';
-const FAR = '127.161.20.1';
-const SECOND = '127.161.30.1';
+const HOST = '127.211.0.1';
+const FAR = '127.211.20.1';
+const SECOND = '127.211.30.1';
 const SDP = `v=0\r\no=- 1 1 IN IP4 ${FAR}\r\ns=-\r\nc=IN IP4 ${FAR}\r\nt=0 0\r\nm=audio 9000 RTP/AVP 8\r\n`;
 
 t.test('P3 a trunk that knows numbers in another form only is dialled in that form before the next one', async (t) => {
@@ -40,7 +40,7 @@ t.test('P3 a trunk that knows numbers in another form only is dialled in that fo
     await second.stop();
     far.close();
   });
-  const call = { scenario: 'caller.xml', address: '127.161.1.1', target: gateway.sip, calls: 1, duration: 200 };
+  const call = { scenario: 'caller.xml', address: '127.211.1.1', target: gateway.sip, calls: 1, duration: 200 };
   t.match(await runSipp({ ...call, service: '112' }), { exitCode: 0, successful: 1, failed: 0 });
   const [report] = await gateway.calls();
   t.same(
