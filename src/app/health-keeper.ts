@@ -426,12 +426,12 @@ export class HealthKeeper implements Dispatcher {
 
   /** A gateway that was restarted need not be cold: deadlines go on as they were. */
   #restoreTimes(saved: SavedHealth | undefined): void {
-    const times =
-      saved === undefined ? [] : this.#deadlines.restore(saved.times, this.#since(saved), this.#clock.now());
-    if (saved !== undefined) {
-      this.#deadlines.restoreRings(saved.rings, this.#since(saved));
+    if (saved === undefined) {
+      return;
     }
-    for (const { trunk, firstProvisional } of times) {
+    const elapsed = this.#since(saved);
+    this.#deadlines.restoreRings(saved.rings, elapsed);
+    for (const { trunk, firstProvisional } of this.#deadlines.restore(saved.times, elapsed, this.#clock.now())) {
       if (firstProvisional !== undefined) {
         this.#firstAnswers.restore(trunk, firstProvisional);
       }

@@ -31,27 +31,29 @@ export interface Place {
   readonly isOwn: boolean;
 }
 
-/**
- * Any request but INVITE and ACK. After its final response it stays for copies of the request, for 32 s: with that response alone,
- * since thousands stay at a time.
- */
-export class ReceivedOther implements ServerHandle, NonInviteServerUser {
+/** A transaction of a request that came in, as far as both kinds are alike. */
+interface ServerMachine {
+  /** @returns whether the response may be sent in the state that it is in. */
+  respond(status: number, text: string): boolean;
+  drop(): void;
+}
+
+/** What both kinds of requests that came in are. Of the message nothing stays after the final response but where it belongs. */
+abstract class ReceivedRequest {
   readonly key: string;
+  /** Answered by the layer; the user never sees it. */
   readonly isOwn: boolean;
-  readonly isProbe: boolean;
-  readonly machine: NonInviteServerTransaction;
+  abstract readonly machine: ServerMachine;
   /** Under which copies of it over other paths are found, where they are. */
   mergeKey: string | undefined;
-  readonly #layer: ServerLayer;
+  protected readonly layer: ServerLayer;
   #incoming: IncomingRequest;
 
   constructor(layer: ServerLayer, incoming: IncomingRequest, { key, isOwn }: Place) {
     this.key = copyOf(key);
     this.isOwn = isOwn;
-    this.isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
-    this.#layer = layer;
+    this.layer = layer;
     this.#incoming = incoming;
-    this.machine = new NonInviteServerTransaction(layer.clock, layer.timers, this, isReliable(incoming.transport));
   }
 
   get incoming(): IncomingRequest {
@@ -74,52 +76,40 @@ export class ReceivedOther implements ServerHandle, NonInviteServerUser {
   }
 
   transmit(text: string): void {
-    this.#layer.reply(text, this.#incoming);
-  }
-
-  terminated(): void {
-    this.#layer.ended(this);
+    this.layer.reply(text, this.#incoming);
   }
 }
 
-/** An INVITE that came in. Of the INVITE nothing stays after the final response but what tells where it belongs. */
-export class ReceivedInvite implements InviteServerHandle, InviteServerUser {
-  readonly key: string;
-  readonly isOwn: boolean;
+/** Any request but INVITE and ACK. After its final response it stays for copies of the request, for 32 s. */
+export class ReceivedOther extends ReceivedRequest implements ServerHandle, NonInviteServerUser {
+  readonly isProbe: boolean;
+  readonly machine: NonInviteServerTransaction;
+
+  constructor(layer: ServerLayer, incoming: IncomingRequest, place: Place) {
+    super(layer, incoming, place);
+    this.isProbe = incoming.message.method === 'OPTIONS' && incoming.toTag === undefined;
+    this.machine = new NonInviteServerTransaction(layer.clock, layer.timers, this, isReliable(incoming.transport));
+  }
+
+  terminated(): void {
+    this.layer.ended(this);
+  }
+}
+
+/** An INVITE that came in. */
+export class ReceivedInvite extends ReceivedRequest implements InviteServerHandle, InviteServerUser {
   readonly isProbe = false;
   readonly machine: InviteServerTransaction;
   owner: InviteOwner | undefined;
   waiter: AckWaiter | undefined;
-  /** Under which copies of it over other paths are found, where they are. */
-  mergeKey: string | undefined;
-  readonly #layer: ServerLayer;
-  #incoming: IncomingRequest;
 
-  constructor(layer: ServerLayer, incoming: IncomingRequest, { key, isOwn }: Place) {
-    this.key = copyOf(key);
-    this.isOwn = isOwn;
-    this.#layer = layer;
-    this.#incoming = incoming;
+  constructor(layer: ServerLayer, incoming: IncomingRequest, place: Place) {
+    super(layer, incoming, place);
     this.machine = new InviteServerTransaction(layer.clock, layer.timers, this, isReliable(incoming.transport));
-  }
-
-  get incoming(): IncomingRequest {
-    return this.#incoming;
   }
 
   get answered(): boolean {
     return this.machine.answered;
-  }
-
-  respond(response: SipResponse): string | undefined {
-    const text = printMessage(response);
-    if (!this.machine.respond(response.status, text)) {
-      return undefined;
-    }
-    if (response.status >= 200) {
-      this.#incoming = withoutMessage(this.#incoming);
-    }
-    return text;
   }
 
   acknowledged(): void {
@@ -127,19 +117,11 @@ export class ReceivedInvite implements InviteServerHandle, InviteServerUser {
     this.machine.acceptedAcknowledged();
   }
 
-  drop(): void {
-    this.machine.drop();
-  }
-
-  transmit(text: string): void {
-    this.#layer.reply(text, this.#incoming);
-  }
-
   notAcknowledged(): void {
-    this.#layer.notAcknowledged(this);
+    this.layer.notAcknowledged(this);
   }
 
   terminated(): void {
-    this.#layer.ended(this);
+    this.layer.ended(this);
   }
 }

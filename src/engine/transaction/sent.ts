@@ -36,41 +36,76 @@ export interface OnItsWay {
 /** Who waits for nothing. */
 export const NOBODY: ClientUser = { response: () => undefined, failed: () => undefined };
 
-/** Any request of ours but INVITE and ACK. After the final response nothing of it stays. */
-export class SentOther implements ClientHandle, NonInviteClientUser {
-  readonly key: string;
+/** What both kinds of requests of ours are. */
+abstract class SentRequest {
   readonly peer: Peer;
   readonly transport: Transport;
-  readonly isProbe: boolean;
-  readonly machine: NonInviteClientTransaction;
+  abstract readonly machine: { readonly state: string; terminate(): void };
   request: SipRequest;
   text: string;
   /** Whether any response has come. */
   heard = false;
-  readonly #layer: ClientLayer;
-  #user: ClientUser;
+  protected readonly layer: ClientLayer;
+  protected user: ClientUser;
+
+  constructor(layer: ClientLayer, request: SipRequest, { peer, transport }: OnItsWay, user: ClientUser) {
+    this.peer = peer;
+    this.transport = transport;
+    this.request = request;
+    this.text = printMessage(request);
+    this.layer = layer;
+    this.user = user;
+  }
+
+  refused(): void {
+    if (this.machine.state !== 'terminated') {
+      this.machine.terminate();
+      this.user.failed('refused');
+    }
+  }
+
+  /** It cannot be sent: it is larger than a datagram. */
+  unsent(): void {
+    this.user.failed('too large');
+  }
+
+  transmit(): void {
+    this.transport.send(this.text, this.peer);
+  }
+
+  timedOut(): void {
+    this.layer.guard(() => {
+      this.user.failed('timeout');
+    });
+  }
+
+  protected retract(): void {
+    this.transport.retract?.(this.text, this.peer);
+  }
+}
+
+/** Any request of ours but INVITE and ACK. After the final response nothing of it stays. */
+export class SentOther extends SentRequest implements ClientHandle, NonInviteClientUser {
+  readonly key: string;
+  readonly isProbe: boolean;
+  readonly machine: NonInviteClientTransaction;
 
   constructor(
     layer: ClientLayer,
     timers: TimerTable,
     request: SipRequest,
-    { branch, peer, transport }: OnItsWay,
+    way: OnItsWay,
     user: ClientUser,
     isProbe: boolean,
   ) {
-    this.key = copyOf(`${branch} ${request.method}`);
-    this.peer = peer;
-    this.transport = transport;
+    super(layer, request, way, user);
+    this.key = copyOf(`${way.branch} ${request.method}`);
     this.isProbe = isProbe;
-    this.request = request;
-    this.text = printMessage(request);
-    this.#layer = layer;
-    this.#user = user;
-    this.machine = new NonInviteClientTransaction(layer.clock, timers, this, isReliable(transport));
+    this.machine = new NonInviteClientTransaction(layer.clock, timers, this, isReliable(way.transport));
   }
 
   giveUp(): void {
-    this.transport.retract?.(this.text, this.peer);
+    this.retract();
     this.machine.terminate();
   }
 
@@ -78,7 +113,7 @@ export class SentOther implements ClientHandle, NonInviteClientUser {
     const { status } = response.message;
     this.heard = true;
     if (this.machine.received(status)) {
-      const user = this.#user;
+      const { user } = this;
       if (status >= 200) {
         this.#release();
       }
@@ -86,87 +121,46 @@ export class SentOther implements ClientHandle, NonInviteClientUser {
     }
   }
 
-  refused(): void {
-    if (this.machine.state !== 'terminated') {
-      this.machine.terminate();
-      this.#user.failed('refused');
-    }
-  }
-
-  /** It cannot be sent: it is larger than a datagram. */
-  unsent(): void {
-    this.#user.failed('too large');
-  }
-
-  transmit(): void {
-    this.transport.send(this.text, this.peer);
-  }
-
-  timedOut(): void {
-    this.#layer.guard(() => {
-      this.#user.failed('timeout');
-    });
-  }
-
   terminated(): void {
-    this.#layer.ended(this);
+    this.layer.ended(this);
   }
 
   #release(): void {
-    this.#user = NOBODY;
+    this.user = NOBODY;
     this.text = '';
     this.request = { ...this.request, headers: [], body: '' };
   }
 }
 
 /** An INVITE of ours. After the final response what its ACK and an answer of another fork need stays, for 32 s. */
-export class SentInvite implements InviteHandle, InviteClientUser {
+export class SentInvite extends SentRequest implements InviteHandle, InviteClientUser {
   readonly key: string;
   readonly branch: string;
-  readonly peer: Peer;
-  readonly transport: Transport;
   readonly isProbe = false;
   readonly machine: InviteClientTransaction;
-  request: SipRequest;
-  text: string;
-  /** Whether any response has come. */
-  heard = false;
-  readonly #layer: ClientLayer;
-  readonly #user: ClientUser;
   #reasons: readonly Header[] = [];
   #isReleased = false;
 
-  constructor(
-    layer: ClientLayer,
-    timers: TimerTable,
-    request: SipRequest,
-    { branch, peer, transport }: OnItsWay,
-    user: ClientUser,
-  ) {
-    this.key = copyOf(`${branch} INVITE`);
-    this.branch = branch;
-    this.peer = peer;
-    this.transport = transport;
-    this.request = request;
-    this.text = printMessage(request);
-    this.#layer = layer;
-    this.#user = user;
-    this.machine = new InviteClientTransaction(layer.clock, timers, this, isReliable(transport));
+  constructor(layer: ClientLayer, timers: TimerTable, request: SipRequest, way: OnItsWay, user: ClientUser) {
+    super(layer, request, way, user);
+    this.key = copyOf(`${way.branch} INVITE`);
+    this.branch = way.branch;
+    this.machine = new InviteClientTransaction(layer.clock, timers, this, isReliable(way.transport));
   }
 
   giveUp(): void {
-    this.#retract();
+    this.retract();
     this.machine.cancel();
   }
 
   stopResending(): void {
-    this.#retract();
+    this.retract();
     this.machine.stopResending();
   }
 
   cancel(extra: readonly Header[]): void {
     this.#reasons = extra;
-    this.#retract();
+    this.retract();
     this.machine.cancel();
   }
 
@@ -174,49 +168,23 @@ export class SentInvite implements InviteHandle, InviteClientUser {
     this.heard = true;
     const { status, headers } = response.message;
     if (this.machine.received(status, header(headers, 'To') ?? '')) {
-      this.#user.response(response);
+      this.user.response(response);
     }
     if (status >= 200) {
       this.#release();
     }
   }
 
-  refused(): void {
-    if (this.machine.state !== 'terminated') {
-      this.machine.terminate();
-      this.#user.failed('refused');
-    }
-  }
-
-  /** It cannot be sent: it is larger than a datagram. */
-  unsent(): void {
-    this.#user.failed('too large');
-  }
-
-  transmit(): void {
-    this.transport.send(this.text, this.peer);
-  }
-
   sendCancel(): void {
-    this.#layer.cancel(this, this.#reasons);
+    this.layer.cancel(this, this.#reasons);
   }
 
   acknowledge(to: string): void {
-    this.#layer.send(printMessage(failureAck(this.request, to)), this.peer, this.transport);
-  }
-
-  timedOut(): void {
-    this.#layer.guard(() => {
-      this.#user.failed('timeout');
-    });
+    this.layer.send(printMessage(failureAck(this.request, to)), this.peer, this.transport);
   }
 
   terminated(): void {
-    this.#layer.ended(this);
-  }
-
-  #retract(): void {
-    this.transport.retract?.(this.text, this.peer);
+    this.layer.ended(this);
   }
 
   #release(): void {
