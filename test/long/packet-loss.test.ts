@@ -1,21 +1,10 @@
 import t from 'tap';
 import type { Network } from '../../src/domain/network.js';
 import { Simulation } from '../../src/simulator/simulation.js';
-import { smallNetwork } from '../support/network.js';
+import { one, two } from '../support/simulated-networks.js';
 
 const HOUR = 3_600_000;
 const RATE = 5;
-
-/** KPN with two trunks, and a second carrier with one; then each with one. */
-const two = smallNetwork([
-  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
-  { id: 'kpn-b', carrier: 'kpn', tier: 1 },
-  { id: 'second-a', carrier: 'second', tier: 2 },
-]);
-const one = smallNetwork([
-  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
-  { id: 'second-a', carrier: 'second', tier: 2 },
-]);
 
 function simulation(seed: number, network: Network, rate: number): Simulation {
   return new Simulation({

@@ -4,22 +4,10 @@ import type { Network } from '../../src/domain/network.js';
 import { spreadOf, type Spread } from '../../src/simulator/report.js';
 import { Simulation, type SimulationSettings } from '../../src/simulator/simulation.js';
 import type { Fault } from '../../src/simulator/world.js';
-import { smallNetwork } from '../support/network.js';
+import { kpnTrunks, one, two } from '../support/simulated-networks.js';
 
 const HOUR = 3_600_000;
 const RATE = 5;
-const kpnTrunks = new Set(['kpn-a', 'kpn-b'].map((name) => id<TrunkId>(name)));
-
-/** KPN with two trunks, and a second carrier with one. */
-const two = smallNetwork([
-  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
-  { id: 'kpn-b', carrier: 'kpn', tier: 1 },
-  { id: 'second-a', carrier: 'second', tier: 2 },
-]);
-const one = smallNetwork([
-  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
-  { id: 'second-a', carrier: 'second', tier: 2 },
-]);
 
 function simulation(more: Partial<SimulationSettings>): Simulation {
   return new Simulation({ seed: 1, network: two, rate: RATE, emergencyShare: 0.5, watchesDroughts: false, ...more });

@@ -1,23 +1,13 @@
 import t from 'tap';
-import { id, type TrunkId } from '../../src/domain/ids.js';
 import type { Network } from '../../src/domain/network.js';
 import type { HealthSettings } from '../../src/health/weights.js';
 import { spreadOf, type Spread } from '../../src/simulator/report.js';
 import { Simulation } from '../../src/simulator/simulation.js';
 import type { Fault } from '../../src/simulator/world.js';
-import { SERVICE_112, smallNetwork } from '../support/network.js';
+import { SERVICE_112 } from '../support/network.js';
+import { kpnTrunks, one, two } from '../support/simulated-networks.js';
 
 const RATE = 5;
-const kpnTrunks = new Set(['kpn-a', 'kpn-b'].map((name) => id<TrunkId>(name)));
-const two = smallNetwork([
-  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
-  { id: 'kpn-b', carrier: 'kpn', tier: 1 },
-  { id: 'second-a', carrier: 'second', tier: 2 },
-]);
-const one = smallNetwork([
-  { id: 'kpn-a', carrier: 'kpn', tier: 1 },
-  { id: 'second-a', carrier: 'second', tier: 2 },
-]);
 
 interface Found {
   /** From the first call that it left hanging until it was judged gone for 112, in its own progress deadlines. */
