@@ -252,7 +252,9 @@ t.test('each fault of a carrier, as its caller sees it', async (t) => {
 
     await through({ disturbance: { loss: 0.3, delayMs: 0, jitterMs: 20 } });
     const calls = await Promise.all(Array.from({ length: 30 }, async () => result()));
-    t.equal(calls.filter(({ statuses }) => statuses.at(-1) === 200).length, 30, 'resends get through');
+    const good = calls.filter(({ statuses }) => statuses.at(-1) === 200).length;
+    // Without resends half of them would; six copies of an INVITE are lost once in a thousand calls.
+    t.ok(good >= 28, `resends get through: ${good} of 30 calls`);
     const share = relay.counts.lost / (relay.counts.lost + relay.counts.passed);
     t.ok(relay.counts.lost > 20, `${relay.counts.lost} lost, ${relay.counts.passed} passed (${share.toFixed(2)})`);
 
