@@ -15,8 +15,8 @@ import { forgetInvite, type SrfRequest, type SrfRequestOptions, type SrfResponse
 /** A call that has outlived so many SIP servers is what ends them. */
 const ADOPTIONS_AT_MOST = 3;
 
-/** Where a call stands: the server that has it, and its INVITE there. */
-interface Seat {
+/** The INVITE server transaction of a call, and the server that has it. */
+interface Transaction {
   readonly home: Home;
   readonly invite: SrfRequest;
   readonly response: SrfResponse;
@@ -35,7 +35,7 @@ export class SrfIncomingCall implements OrphanCall {
   readonly source: Source;
   readonly request: ReceivedRequest;
   readonly #log: Log;
-  #seat: Seat;
+  #transaction: Transaction;
   /** Its server is gone, and no other has taken it up yet. */
   #orphaned = false;
   #adoptions = 0;
@@ -52,7 +52,7 @@ export class SrfIncomingCall implements OrphanCall {
     this.source = sourceOf(request);
     this.request = receivedRequest(request);
     this.#log = log;
-    this.#seat = { home, invite: request, response };
+    this.#transaction = { home, invite: request, response };
     this.#listen();
   }
 
@@ -79,22 +79,22 @@ export class SrfIncomingCall implements OrphanCall {
     }
     this.#leaveEarlyDialog();
     if (!this.#over) {
-      send(this.#seat.response, response);
+      send(this.#transaction.response, response);
     }
   }
 
   ignore(): void {
     this.#leaveEarlyDialog();
-    if (this.#seat.home.connection.isEmbeddedEngine) {
-      send(this.#seat.response, { status: 480, headers: [DROP] });
+    if (this.#transaction.home.connection.isEmbeddedEngine) {
+      send(this.#transaction.response, { status: 480, headers: [DROP] });
     } else {
-      forgetInvite(this.#seat.invite);
+      forgetInvite(this.#transaction.invite);
     }
   }
 
   async answer(response: OutgoingResponse, other?: Dialog): Promise<Dialog> {
     return new Promise((resolve, reject) => {
-      if (this.#over || (!this.#orphaned && this.#seat.response.finalResponseSent)) {
+      if (this.#over || (!this.#orphaned && this.#transaction.response.finalResponseSent)) {
         reject(new SipServerError('refused', 'the caller is gone'));
         return;
       }
@@ -108,7 +108,7 @@ export class SrfIncomingCall implements OrphanCall {
   get order(): SrfRequestOptions {
     const { headers } = receivedMessage({ raw: this.#saidText });
     const said = { tag: tagOf(header(headers, 'To') ?? ''), rseq: header(headers, 'RSeq') };
-    return adoption(this.#seat.invite.msg.raw ?? '', this.source, said);
+    return adoption(this.#transaction.invite.msg.raw ?? '', this.source, said);
   }
 
   /** What was said before is said again: the caller hears ringing, and what was said meanwhile. */
@@ -116,7 +116,7 @@ export class SrfIncomingCall implements OrphanCall {
     this.#log.info({ source: this.source.address }, 'a call in set-up was taken up after its SIP server was lost');
     this.#adoptions += 1;
     this.#orphaned = false;
-    this.#seat = { home, invite, response };
+    this.#transaction = { home, invite, response };
     this.#listen();
     this.#enterEarlyDialog();
     if (this.#refusal !== undefined) {
@@ -139,7 +139,7 @@ export class SrfIncomingCall implements OrphanCall {
   }
 
   #listen(): void {
-    const { invite } = this.#seat;
+    const { invite } = this.#transaction;
     invite.on('cancel', (cancel: SrfRequest['msg']) => {
       this.#cancel(reasonsOf(receivedMessage(cancel)));
     });
@@ -150,7 +150,7 @@ export class SrfIncomingCall implements OrphanCall {
   }
 
   #enterEarlyDialog(): void {
-    const { home, response } = this.#seat;
+    const { home, response } = this.#transaction;
     this.#early = new EarlyDialog(dialogId(this.request), {
       requested: (request) => {
         this.#events?.requested(request);
@@ -168,14 +168,14 @@ export class SrfIncomingCall implements OrphanCall {
 
   #leaveEarlyDialog(): void {
     if (this.#early !== undefined) {
-      this.#seat.home.table.remove(this.#early);
+      this.#transaction.home.table.remove(this.#early);
       this.#early = undefined;
     }
   }
 
   #progress(response: OutgoingResponse): void {
     const headers = response.headers ?? [];
-    send(this.#seat.response, response, {
+    send(this.#transaction.response, response, {
       sent: (text) => {
         this.#saidText = text;
       },
@@ -190,7 +190,7 @@ export class SrfIncomingCall implements OrphanCall {
 
   #sendAnswer({ response, other, resolve, reject }: Answer): void {
     const headers = [...(response.headers ?? []), ...this.#ordersForAnswer(other)];
-    this.#seat.response.send(
+    this.#transaction.response.send(
       response.status,
       { headers: toSrfHeaders(headers), body: response.body ?? '' },
       (error) => {
@@ -210,7 +210,7 @@ export class SrfIncomingCall implements OrphanCall {
   }
 
   #ordersForAnswer(other: Dialog | undefined): readonly Header[] {
-    if (!this.#seat.home.connection.isEmbeddedEngine) {
+    if (!this.#transaction.home.connection.isEmbeddedEngine) {
       return [];
     }
     return other instanceof SrfDialog ? [KEEP, pairedWith(other.id)] : [KEEP];
@@ -233,7 +233,7 @@ export class SrfIncomingCall implements OrphanCall {
     if (this.#adoptions >= ADOPTIONS_AT_MOST) {
       this.lost();
     } else {
-      this.#seat.home.orphans.addCall(this);
+      this.#transaction.home.orphans.addCall(this);
     }
   }
 
@@ -243,7 +243,7 @@ export class SrfIncomingCall implements OrphanCall {
    */
   #answerLost({ other, reject }: Answer): void {
     this.#saidText = '';
-    if (other instanceof SrfDialog && other.isOn(this.#seat.home.connection)) {
+    if (other instanceof SrfDialog && other.isOn(this.#transaction.home.connection)) {
       this.#answer = undefined;
       reject(new SipServerError('disconnected', 'the SIP server is gone, and the answering side with it'));
     }
@@ -257,7 +257,7 @@ export class SrfIncomingCall implements OrphanCall {
 
   #dialog(): Dialog {
     this.#leaveEarlyDialog();
-    const { home, response } = this.#seat;
+    const { home, response } = this.#transaction;
     return new SrfDialog(response.stackDialogId, home.connection, home.table, this.#callerEvents(), this.#log);
   }
 
