@@ -213,18 +213,16 @@ t.test(
       { ...SECOND, plays: 'answer.xml' },
     ];
     const { gateway, far, call } = await playing(t, 156, trunks, { probeInterval: '1s' });
-    t.match(await call(10), { successful: 10 });
-    await until(async () => isKnown(gateway, 'kpn-a'), 10_000);
-    await far['kpn-a']?.stop();
-    const deaf = await startSipp({ scenario: 'deaf.xml', address: '127.156.20.1' });
-    t.teardown(async () => {
-      await deaf.stop();
-    });
-    const callers = await call(15);
-    t.match(callers, { exitCode: 0, successful: 15, failed: 0 }, 'no call was lost');
-    const swallowed = (await gateway.calls()).find(({ attempts }) =>
-      attempts.some(({ carrier, outcome }) => carrier === 'kpn' && outcome !== 'answered'),
-    );
+    const calling = call(50);
+    await until(async () => (await gateway.calls()).length >= 10 && (await isKnown(gateway, 'kpn-a')), 8_000);
+    far['kpn-a']?.silence();
+    const silentAt = Date.now();
+    t.match(await calling, { exitCode: 0, successful: 50, failed: 0 }, 'no call was lost');
+    const swallowed = (await gateway.calls())
+      .filter(({ attempts }) => attempts.some(({ carrier, outcome }) => carrier === 'kpn' && outcome !== 'answered'))
+      .map(({ startedAt }) => Date.parse(startedAt))
+      .filter((startedAt) => startedAt >= silentAt);
+    const firstAt = swallowed.length === 0 ? silentAt : Math.min(...swallowed);
     const isGone = /"carrier":"kpn","service":"112","from":"\w+","to":"absent"/;
     const line =
       gateway
@@ -232,7 +230,7 @@ t.test(
         .split('\n')
         .find((each) => isGone.test(each)) ?? '{}';
     const { time } = JSON.parse(line) as { readonly time?: number };
-    const took = (time ?? Number.NaN) - Date.parse(swallowed?.startedAt ?? '');
+    const took = (time ?? Number.NaN) - firstAt;
     // drachtio-server keeps 100 to itself: there a call is in doubt after 500 ms only.
     const promise = gateway.server === 'embedded engine' ? 600 : 1_100;
     t.ok(took < 3 * promise, `judged gone after ${took} ms (promise: ${promise} ms)`);

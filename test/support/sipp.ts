@@ -53,6 +53,8 @@ export interface TimedResponse {
 /** A running SIPp. */
 export interface Sipp {
   readonly done: Promise<SippResult>;
+  /** From now on nothing is answered, and nothing is refused: what comes waits in the socket. */
+  silence(): void;
   /** Ends a far end and gives what it counted. */
   stop(): Promise<SippResult>;
 }
@@ -87,7 +89,10 @@ function launch(options: SippOptions): Sipp {
       resolvePromise(result);
     });
   });
-  return { done, stop: async () => stop(child, done) };
+  const silence = (): void => {
+    child.kill('SIGSTOP');
+  };
+  return { done, silence, stop: async () => stop(child, done) };
 }
 
 /** Runs SIPp to its end. */
@@ -110,6 +115,7 @@ export async function bound(address: string, port: number): Promise<void> {
 
 async function stop(child: ChildProcess, done: Promise<SippResult>): Promise<SippResult> {
   child.kill('SIGUSR1');
+  child.kill('SIGCONT');
   const killer = setTimeout(() => child.kill('SIGKILL'), 3_000);
   const result = await done;
   clearTimeout(killer);
