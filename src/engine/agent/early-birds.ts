@@ -30,13 +30,12 @@ export class EarlyBirds {
     if (left <= 0 || this.#waiting.size >= AT_MOST) {
       return false;
     }
-    const waiting = { again, giveUp };
-    this.#waiting.add(waiting);
-    this.#clock.setTimer(left, () => {
-      if (this.#waiting.delete(waiting)) {
-        giveUp();
-      }
-    });
+    this.#waiting.add({ again, giveUp });
+    if (this.#waiting.size === 1) {
+      this.#clock.setTimer(left, () => {
+        this.#giveUp();
+      });
+    }
     return true;
   }
 
@@ -46,6 +45,14 @@ export class EarlyBirds {
       if (waiting.again()) {
         this.#waiting.delete(waiting);
       }
+    }
+  }
+
+  /** All at once: a copy of an answer must find the dialog in which the first is released. */
+  #giveUp(): void {
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      waiting.giveUp();
     }
   }
 }
