@@ -74,9 +74,13 @@ function start(file: string, args: readonly string[], execArgv: readonly string[
 
 async function once<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
-    child.once('message', resolve);
-    child.once('exit', (code) => {
+    const ended = (code: number | null): void => {
       reject(new Error(`a process of the bench ended with exit code ${code}`));
+    };
+    child.once('exit', ended);
+    child.once('message', (message: T) => {
+      child.removeListener('exit', ended);
+      resolve(message);
     });
   });
 }
