@@ -19,6 +19,8 @@ const until = async (condition: () => boolean, within = 5_000): Promise<void> =>
 
 interface Running {
   readonly child: ChildProcess;
+  /** Its exit code, once its output has been read to the end. */
+  readonly closed: Promise<unknown>;
   readonly output: () => string;
   readonly log: () => string;
 }
@@ -36,7 +38,8 @@ function engineWith(t: Test, environment: Readonly<Record<string, string>>, ...o
     child.kill('SIGKILL');
   };
   t.teardown(end);
-  return { child, output: () => output.join(''), log: () => log.join('') };
+  const closed = once(child, 'close').then(([code]: unknown[]) => code);
+  return { child, closed, output: () => output.join(''), log: () => log.join('') };
 }
 
 async function ready({ child, output, log }: Running): Promise<void> {
@@ -47,8 +50,7 @@ async function ready({ child, output, log }: Running): Promise<void> {
 }
 
 async function ended(running: Running): Promise<{ readonly code: unknown; readonly said: string }> {
-  const [code] = running.child.exitCode === null ? await once(running.child, 'close') : [running.child.exitCode];
-  return { code, said: running.log() };
+  return { code: await running.closed, said: running.log() };
 }
 
 async function answering(host: string): Promise<Srf> {

@@ -142,11 +142,14 @@ t.test(
     await until(() => gateway.log().includes('the journal cannot be written'), 3_000);
     t.equal(gateway.log().split('the journal cannot be written; calls go on').length, 2, 'it is said once');
     const ofJournal = async () => (await gateway.alarms()).filter(({ kind }) => kind === 'journal');
+    await until(async () => (await ofJournal()).length > 0, 3_000);
     t.match(await ofJournal(), [{ severity: 'major', text: /ENOSPC/ }], 'and stands among the alarms');
     rmSync(join(disk, 'filler'));
     await until(() => gateway.log().includes('the journal is written again'), 5_000);
+    await until(async () => (await ofJournal()).length === 0, 5_000);
     t.same(await ofJournal(), [], 'until it is over');
     const told = (how: string) => gateway.log().split(`${how}: the journal cannot be written`).length - 1;
+    await until(() => told('alarm over') > 0, 5_000);
     t.same([told('alarm'), told('alarm over')], [1, 1], 'each once');
     const ended = async () => ofType(await entriesOf(join(disk, 'journal')), 'call-ended').length;
     await until(async () => (await ended()) === 20, 5_000);

@@ -91,6 +91,7 @@ for (const { how, strips } of [
       { trunk: 'second-a', outcome: 'answered' },
     ]);
     t.equal((await gateway.calls()).length, 1, 'the call that came back is no call of its own');
+    await until(() => gateway.log().includes('our own call came back to us'), 4_000);
     t.match(gateway.log(), /our own call came back to us/, 'and it is loud');
     t.equal((await psap.stop()).received('INVITE').size, 1, 'the answering point rings once');
   });

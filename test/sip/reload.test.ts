@@ -68,6 +68,7 @@ t.test('a new configuration loses no call and no verdict, and a wrong one change
     t.not(await stateOf('third-a'), undefined, 'the old one is in force');
     t.equal(await stateOf('second-a'), before);
     t.match(await call(), { successful: 1 });
+    await until(() => gateway.log().includes('the old one stays in force'), 4_000);
     t.match(gateway.log(), /the new configuration is wrong; the old one stays in force/);
   });
 

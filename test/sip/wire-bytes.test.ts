@@ -188,6 +188,7 @@ t.test('a carrier that sends our call back to us: 482, and the second carrier ri
     t.ok(await response(caller, 200));
     t.comment(`answered over the second carrier after ${Math.round(performance.now() - started)} ms`);
     t.ok(await response(kpn, 482));
+    await until(() => gateway.log().includes('our own call came back to us'), 4_000);
     t.match(gateway.log(), /our own call came back to us/);
     t.match((await gateway.calls())[0]?.attempts, [
       { trunk: 'kpn-a', outcome: 'failed', reason: 'our own call came back to us' },
