@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { HealthChange } from '../src/domain/health.js';
 import { serverSentEvents } from '../src/lab/events.js';
+import { entriesOf } from '../test/support/journal.js';
 import { startLab, type TestLab } from '../test/support/lab.js';
 import { runSipp, type SippResult } from '../test/support/sipp.js';
 import { startDispatcher, type Dispatcher } from './failover/kamailio.js';
 import { answered, answerIn, pddIn, pointsOf, type Spread, type Point } from './failover/measure.js';
 import { failoverPlot, type Panel } from './failover/plot.js';
+import { worstCalls } from './failover/worst-calls.js';
 
 /** How long each part of a run takes, in seconds, and how many calls come in one. */
 interface Plan {
@@ -38,6 +40,8 @@ interface Row {
 interface Measured {
   readonly row: Row;
   readonly points: readonly Point[];
+  /** What the late and the doubled ones tried; the gateway's alone. */
+  readonly worst: readonly string[];
 }
 
 /** Each acts on the first carrier, which has two trunks. */
@@ -73,6 +77,7 @@ const { values } = parseArgs({
     json: { type: 'boolean' },
     'at-once': { type: 'string', default: '1' },
     plot: { type: 'string' },
+    calls: { type: 'boolean' },
   },
 });
 // Each child of each laboratory ends with this process.
@@ -91,6 +96,11 @@ for (let first = 0; first < faults.length; first += atOnce) {
 const rows = measured.map(({ row }) => row);
 if (values.plot !== undefined) {
   writeFileSync(values.plot, failoverPlot(faults.map(panel), plan));
+}
+if (values.calls === true) {
+  for (const { row, worst } of measured.filter(({ worst: { length } }) => length > 0)) {
+    process.stderr.write(`${row.fault}:\n${worst.map((line) => `  ${line}\n`).join('')}`);
+  }
 }
 process.stdout.write(values.json === true ? `${JSON.stringify({ plan, rows })}\n` : table(rows));
 
@@ -128,8 +138,9 @@ async function noodroute(fault: string, net: number): Promise<Measured> {
     goneAfter: since(run.lossAt, (change) => isOf(change) && (change.to === 'absent' || change.to === 'down')),
     backAfter: since(run.clearedAt, (change) => isOf(change) && change.of === 'carrier' && change.to === 'present'),
   };
+  const worst = worstCalls(await entriesOf(lab.journal), '112', run.lossAt);
   await lab.stop();
-  return { row, points: pointsOf(run.sipp, run.lossAt - run.startedAt) };
+  return { row, points: pointsOf(run.sipp, run.lossAt - run.startedAt), worst };
 }
 
 /** The dispatcher has no number for suspicion; a trunk that it takes out is gone. */
@@ -155,7 +166,7 @@ async function kamailio(fault: string, net: number): Promise<Measured> {
   };
   await dispatcher.stop();
   await lab.stop();
-  return { row, points: pointsOf(run.sipp, run.lossAt - run.startedAt) };
+  return { row, points: pointsOf(run.sipp, run.lossAt - run.startedAt), worst: [] };
 }
 
 function panel(fault: string): Panel {

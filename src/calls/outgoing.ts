@@ -53,8 +53,11 @@ export function inviteFor(source: AttemptSource, attempt: OutgoingAttempt): Invi
     ...interval(attempt),
   ];
   const content = contentFor(source, attempt, leg);
-  const { resend } = attempt.planned.deadlines;
-  const again = resend === undefined ? {} : { resendAfter: resend };
+  const { resend, ask } = attempt.planned.deadlines;
+  const again = {
+    ...(resend === undefined ? {} : { resendAfter: resend }),
+    ...(ask === undefined ? {} : { askAfter: ask }),
+  };
   return {
     trunk: trunk.id,
     uri,

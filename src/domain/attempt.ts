@@ -21,6 +21,11 @@ export interface Deadlines {
   readonly doubt?: Milliseconds;
   /** When the INVITE is sent again over UDP, where that is sooner than usual: on a trunk that is known to answer sooner. */
   readonly resend?: Milliseconds;
+  /**
+   * When the INVITE is sent again over UDP although 100 came, since no progress did: the far end then repeats what it said last,
+   * and its 180 may have been lost. Sooner than `progress`.
+   */
+  readonly ask?: Milliseconds;
 }
 
 /** One line of a plan: what to try, and when it is late. */

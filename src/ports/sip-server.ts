@@ -163,6 +163,8 @@ export interface InviteRequest {
   readonly body: string;
   /** When it is sent again over UDP while nothing has come, where the server can do that. Usual: as the server does (T1). */
   readonly resendAfter?: Milliseconds;
+  /** When it is sent again over UDP although 100 came, where the server can do that: a 180 that was lost is repeated. */
+  readonly askAfter?: Milliseconds;
 }
 
 /** An INVITE on its way. */

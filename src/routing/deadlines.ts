@@ -82,6 +82,22 @@ export function slowAfter(usually: Milliseconds | undefined, progress: Milliseco
   return ms(Math.min(progress, usually === undefined ? progress / 2 : Math.max(soonestSlow, 2 * usually)));
 }
 
+/** Nothing is asked for again before, as nothing is silent before. */
+const soonestAsked = 150;
+/** A way of which nothing is known: past its silence deadline. */
+const askedCold = 600;
+
+/**
+ * When an INVITE that got 100 alone is sent again, so that a 180 that was lost comes after all.
+ *
+ * @param usually the time that half of the calls need; undefined while too little is known.
+ * @returns undefined where the progress deadline comes first.
+ */
+export function askAfter(usually: Milliseconds | undefined, progress: Milliseconds): { readonly ask?: Milliseconds } {
+  const ask = ms(usually === undefined ? askedCold : Math.max(soonestAsked, 2 * usually));
+  return ask < progress ? { ask } : {};
+}
+
 /** A reply that takes longer may be lost (DESIGN 5). */
 const firstMiss = ms(150);
 
@@ -92,7 +108,8 @@ const cold: Readonly<Record<TrunkKind, Deadlines>> = {
 };
 
 function coldWithin({ cold: progress }: DeadlineRange): Deadlines {
-  return { miss: firstMiss, silence: silenceRange.cold, progress, slow: slowAfter(undefined, progress) };
+  const [slow, ask] = [slowAfter(undefined, progress), askAfter(undefined, progress)];
+  return { miss: firstMiss, silence: silenceRange.cold, progress, slow, ...ask };
 }
 
 const tight: Deadlines = { miss: firstMiss, silence: ms(300), progress: ms(800) };

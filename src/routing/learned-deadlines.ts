@@ -4,7 +4,7 @@ import type { Route, Trunk } from '../domain/network.js';
 import type { SavedTimes } from '../domain/saved-health.js';
 import { type Milliseconds, ms } from '../domain/time.js';
 import { lateAfter, learnRoundTrip, type RoundTrip } from '../health/round-trip.js';
-import { coldDeadlines, progressRange, silenceRange, slowAfter, type DeadlineRange } from './deadlines.js';
+import { askAfter, coldDeadlines, progressRange, silenceRange, slowAfter, type DeadlineRange } from './deadlines.js';
 import { ProgressTimes } from './progress-times.js';
 
 /** One way to one destination: what progress is learned for. */
@@ -151,14 +151,20 @@ export class LearnedDeadlines {
     const progress = within(progressRange[trunk.kind], Math.max(late ?? cold.progress, way?.raised ?? 0));
     // After a false alarm nobody is slow before he is late.
     const slow = slowAfter((way?.raised ?? 0) > cold.progress ? progress : late, progress);
+    const ask = askAfter(way?.times.usual(), progress);
     const answers = this.#answers.get(trunk.id);
     if (answers?.roundTrip === undefined || answers.roundTrip.samples < ENOUGH) {
-      return { silence: within(silenceRange, Math.max(cold.silence ?? 0, answers?.raised ?? 0)), progress, slow };
+      return {
+        silence: within(silenceRange, Math.max(cold.silence ?? 0, answers?.raised ?? 0)),
+        progress,
+        slow,
+        ...ask,
+      };
     }
     const usual = lateAfter(answers.roundTrip);
     const resend = ms(Math.min(Math.max(usual, answers.raised / 2, SOONEST_RESEND), LATEST_RESEND));
     // One lost packet shall not look like silence: its resend has its own time to be answered.
-    return { silence: within(silenceRange, Math.max(resend + usual, answers.raised)), progress, slow, resend };
+    return { silence: within(silenceRange, Math.max(resend + usual, answers.raised)), progress, slow, resend, ...ask };
   }
 
   #answersOf(trunk: TrunkId): Answers {
@@ -190,5 +196,11 @@ function within({ floor, ceiling }: DeadlineRange, value: number): Milliseconds 
 function isClose(a: Deadlines, b: Deadlines): boolean {
   const near = (x: number | undefined, y: number | undefined): boolean =>
     x === y || (x !== undefined && y !== undefined && Math.abs(x - y) <= MATERIAL * x);
-  return near(a.silence, b.silence) && near(a.progress, b.progress) && near(a.slow, b.slow) && near(a.resend, b.resend);
+  return (
+    near(a.silence, b.silence) &&
+    near(a.progress, b.progress) &&
+    near(a.slow, b.slow) &&
+    near(a.resend, b.resend) &&
+    near(a.ask, b.ask)
+  );
 }

@@ -258,16 +258,17 @@ function standing({ state }: Candidate): number {
 
 type MakeAttempt = (candidate: Candidate, role: AttemptRole) => PlannedAttempt;
 
-/** A canary keeps its own deadlines, and is sent again, missed and slow as soon as the others. */
+/** A canary keeps its own deadlines, and is sent again, asked for, missed and slow as soon as the others. */
 function attempts({ destinations }: Network, usual: DeadlinesOf, place: number): MakeAttempt {
   return ({ route, trunk }, role) => {
     const ringsFor = destinations.get(route.destination)?.ringsFor;
     const deadlines = usual(route, trunk);
-    const { resend, miss, slow } = deadlines;
+    const { resend, miss, slow, ask } = deadlines;
     const same = {
       ...(resend === undefined ? {} : { resend }),
       ...(miss === undefined ? {} : { miss }),
       ...(slow === undefined ? {} : { slow }),
+      ...(ask === undefined ? {} : { ask }),
     };
     return {
       route,

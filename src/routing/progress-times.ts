@@ -4,6 +4,8 @@ import { type Milliseconds, ms } from '../domain/time.js';
 const REMEMBERED = 500;
 /** Fewer times say nothing of a rare late one. */
 const ENOUGH = 50;
+/** Half of them is known sooner. */
+const ENOUGH_FOR_USUAL = 5;
 /** The share of calls that progress before the deadline. */
 const IN_TIME = 0.995;
 
@@ -41,6 +43,12 @@ export class ProgressTimes {
         this.#samples.filter(({ progressed }) => progressed).length < ENOUGH ? undefined : this.#percentile();
     }
     return this.#late ?? this.#before;
+  }
+
+  /** The time that half of the calls need. A few that needed longer, because a response was lost, do not change it. */
+  usual(): Milliseconds | undefined {
+    const times = this.#samples.filter(({ progressed }) => progressed).map(({ took }) => took);
+    return times.length < ENOUGH_FOR_USUAL ? undefined : ms(times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0);
   }
 
   /** What was ended early counts as "at least so long": the estimate of Kaplan and Meier. */

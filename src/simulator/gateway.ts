@@ -195,7 +195,7 @@ export class SimulatedGateway {
           }
         },
       },
-      deadlines.resend,
+      deadlines,
     );
     call.legs.set(name, leg);
     this.#later(call, deadlines.miss, { type: 'miss-due', attempt: name });

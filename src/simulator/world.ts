@@ -1,3 +1,4 @@
+import type { Deadlines } from '../domain/attempt.js';
 import type { ProbeOutcome } from '../domain/health.js';
 import type { CarrierId, TrunkId } from '../domain/ids.js';
 import type { Trunk } from '../domain/network.js';
@@ -56,6 +57,7 @@ export interface Leg {
   readonly events: LegEvents;
   /** Our side: whether anything came back, and whether we still resend and listen. */
   isHeard: boolean;
+  hasProgress: boolean;
   isGivenUp: boolean;
   /** The far side: what it has sent last, if the INVITE ever came. */
   lastSent: number | undefined;
@@ -66,6 +68,8 @@ export interface Leg {
 }
 
 const T1 = 500;
+/** So often an INVITE is sent again that got 100 and no more. */
+const MOST_ASKED = 4;
 const LAST_RESEND = 64 * T1;
 
 /**
@@ -105,13 +109,24 @@ export class World {
     );
   }
 
-  /** @param resendAfter when the INVITE is sent again first; after that the usual times (RFC 3261 17.1.1.2). */
-  invite(trunk: Trunk, service: string, events: LegEvents, resendAfter = T1): Leg {
+  /**
+   * @param resend when the INVITE is sent again first; after that the usual times (RFC 3261 17.1.1.2).
+   * @param ask when it is sent again although 100 came, since nothing else did.
+   */
+  invite(
+    trunk: Trunk,
+    service: string,
+    events: LegEvents,
+    { resend = ms(T1), ask }: Pick<Deadlines, 'resend' | 'ask'> = {},
+  ): Leg {
     const leg: Leg = {
-      ...{ trunk, service, events, isHeard: false, isGivenUp: false },
+      ...{ trunk, service, events, isHeard: false, hasProgress: false, isGivenUp: false },
       ...{ lastSent: undefined, isOver: false, rang: false, isConnected: false },
     };
-    this.#sendInvite(leg, 0, resendAfter);
+    this.#sendInvite(leg, 0, resend);
+    if (ask !== undefined) {
+      this.#askAgain(leg, ask, MOST_ASKED);
+    }
     return leg;
   }
 
@@ -152,6 +167,22 @@ export class World {
         }
       });
     }
+  }
+
+  #askAgain(leg: Leg, wait: number, left: number): void {
+    this.#timeline.after(wait, () => {
+      if (leg.hasProgress || leg.isGivenUp) {
+        return;
+      }
+      if (leg.isHeard) {
+        this.#travel(leg.trunk, true, () => {
+          this.#arrive(leg);
+        });
+      }
+      if (left > 1) {
+        this.#askAgain(leg, left === MOST_ASKED ? wait : wait * 2, left - 1);
+      }
+    });
   }
 
   /** The far end gets the INVITE; of a resend it repeats what it sent last. */
@@ -197,6 +228,7 @@ export class World {
       leg.isConnected = true;
       leg.isOver = true;
       leg.isHeard = true;
+      leg.hasProgress = true;
       leg.events.answered();
     });
     this.#timeline.after(wait, () => {
@@ -210,6 +242,7 @@ export class World {
     leg.lastSent = status;
     this.#travel(leg.trunk, false, () => {
       leg.isHeard = true;
+      leg.hasProgress ||= status > 100;
       if (leg.isGivenUp) {
         return;
       }

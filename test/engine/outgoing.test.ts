@@ -236,6 +236,22 @@ t.test('52 the first resend comes when the application says', async (t) => {
   t.ok(second - first > 280 && second - first < 600, `after ${(second - first).toFixed(0)} ms`);
 });
 
+t.test(
+  '52 an INVITE that got 100 alone is sent again when the application says: a lost 180 comes after all',
+  async (t) => {
+    const target = newTarget();
+    const copies = (): readonly string[] => callee.received.filter((text) => text.startsWith(`INVITE ${target} `));
+    onInvite = (invite, peer) => {
+      peer.respond(invite, copies().length === 1 ? '100 Trying' : '180 Ringing', [CONTACT]);
+    };
+    const { error } = await cancelled(target, '180', { 'X-Noodroute-Ask': '200' });
+    t.equal(error?.status, 487);
+    t.equal(copies().length, 2);
+    t.equal(copies()[0], copies()[1], 'byte for byte');
+    t.notMatch(copies()[0], /x-noodroute/i);
+  },
+);
+
 t.test('53 cancel after 180: CANCEL with Reason, and 487', async (t) => {
   const target = newTarget();
   onInvite = (invite, peer) => {
@@ -619,7 +635,7 @@ t.test('nothing is left open', async (t) => {
 });
 
 /** Starts a call and cancels it at the request or at a status; the callee ends it when the CANCEL is there. */
-async function cancelled(target: string, at: string) {
+async function cancelled(target: string, at: string, headers: Readonly<Record<string, string>> = {}) {
   let sent: unknown;
   let request: Req | undefined;
   const cancel = (): void => {
@@ -630,7 +646,7 @@ async function cancelled(target: string, at: string) {
   const failure = failureOf(
     srf.createUAC(
       target,
-      { localSdp: sdp(1) },
+      { localSdp: sdp(1), headers },
       {
         cbRequest: (_error, made) => {
           request = made;

@@ -13,7 +13,7 @@ const KPN = '127.75.20.1';
 const SECOND = '127.75.30.1';
 const WARM_UP = 12;
 
-type Mood = 'well' | 'deaf' | 'loses one' | 'trying';
+type Mood = 'well' | 'deaf' | 'loses one' | 'loses 180' | 'trying';
 
 interface Warm {
   gateway: TestGateway;
@@ -31,9 +31,9 @@ async function warm(t: Test, journal?: string): Promise<Warm> {
     const [method] = text.split(' ', 1);
     if (method === 'INVITE') {
       copies += 1;
-      if (mood === 'trying') {
+      if (mood === 'trying' || (mood === 'loses 180' && copies === 1)) {
         peer.respond(text, '100 Trying');
-      } else if (mood === 'well' || (mood === 'loses one' && copies > 1)) {
+      } else if (mood === 'well' || (mood.startsWith('loses') && copies > 1)) {
         peer.respond(text, '180 Ringing');
         peer.respond(text, '200 OK', [`Contact: <sip:${KPN}>`, 'Content-Type: application/sdp'], SDP);
       }
@@ -140,6 +140,22 @@ t.test('a lost INVITE on a trunk that answers soon is sent again soon, and does 
     t.ok(again - first < 200, `sent again after ${Math.round(again - first)} ms`);
   } else {
     t.ok(rang < 2_200, `rang after ${rang} ms`);
+  }
+});
+
+t.test('a 180 that is lost is asked for: the same trunk rings, and no other', async (t) => {
+  const { gateway, is } = await warm(t);
+  is('loses 180');
+  const result = await call(gateway);
+  t.match(result, { exitCode: 0, successful: 1 });
+  const [rang = Number.NaN] = result.times['2'] ?? [];
+  const [attempts] = (await gateway.calls()).slice(-1).map((report) => report.attempts.map(({ trunk }) => trunk));
+  if (gateway.server === 'embedded engine') {
+    t.same(attempts, ['kpn-a'], 'no second attempt');
+    t.ok(rang < 900, `rang after ${rang} ms (promise: 300 ms)`);
+  } else {
+    t.same(attempts, ['kpn-a', 'second-a'], 'it is not asked for there');
+    t.ok(rang < 4_500, `rang after ${rang} ms`);
   }
 });
 

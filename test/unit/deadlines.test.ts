@@ -39,9 +39,9 @@ function repeat(times: number, action: (index: number) => void): void {
 
 t.test('cold, the deadlines are those of the kind of trunk', async (t) => {
   const learned = new LearnedDeadlines();
-  t.same(learned.of(route, trunk()), { silence: 600, progress: 2_500, slow: 1_250 });
-  t.same(new LearnedDeadlines().of(route, trunk('e1')), { silence: 600, progress: 3_000, slow: 1_500 });
-  t.same(new LearnedDeadlines().of(route, trunk('mobile')), { silence: 600, progress: 8_000, slow: 4_000 });
+  t.same(learned.of(route, trunk()), { silence: 600, progress: 2_500, slow: 1_250, ask: 600 });
+  t.same(new LearnedDeadlines().of(route, trunk('e1')), { silence: 600, progress: 3_000, slow: 1_500, ask: 600 });
+  t.same(new LearnedDeadlines().of(route, trunk('mobile')), { silence: 600, progress: 8_000, slow: 4_000, ask: 600 });
 });
 
 t.test('a trunk that answers in 5 ms is silent after 150 ms, and gets its INVITE again after 50 ms', async (t) => {
@@ -139,6 +139,26 @@ t.test('the progress deadline is what 199 of 200 calls keep, between its floor a
     2_500,
     'each destination by itself',
   );
+});
+
+t.test('100 alone is asked about after twice the usual time, however many responses are lost', async (t) => {
+  const askOf = (times: readonly number[]): number | undefined => {
+    const learned = new LearnedDeadlines();
+    for (const time of times) {
+      learned.progressed(way, ms(time));
+    }
+    return learned.of(route, trunk()).ask;
+  };
+  const [tenTimes, fortyTimes] = [Array.from({ length: 10 }), Array.from({ length: 40 })];
+  t.equal(askOf([20, 20, 20, 20]), 600, 'four calls are too few');
+  t.equal(askOf([20, 20, 20, 20, 20]), 150, 'the least');
+  t.equal(
+    askOf([...fortyTimes.map(() => 20), ...tenTimes.map(() => 310)]),
+    150,
+    'what was asked for does not put it off',
+  );
+  t.equal(askOf(tenTimes.map(() => 400)), 800);
+  t.equal(askOf(tenTimes.map(() => 1_400)), undefined, 'the progress deadline comes first');
 });
 
 t.test('attempts that were ended early count as "at least so long"', async (t) => {

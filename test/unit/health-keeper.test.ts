@@ -52,9 +52,9 @@ class Bench {
 
 t.test('where 100 Trying reaches us the deadlines are the usual ones', (t) => {
   const bench = new Bench(true);
-  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500, slow: 1_250 });
+  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500, slow: 1_250, ask: 600 });
   bench.call({ kind: 'answered' }, 20);
-  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500, slow: 1_250 });
+  t.same(bench.first.deadlines, { miss: 500, silence: 600, progress: 2_500, slow: 1_250, ask: 600 });
   bench.keeper.close();
   t.end();
 });

@@ -148,8 +148,8 @@ t.test('the order of a plan', (t) => {
   t.same(planOf([]), []);
   t.same(plan(buildPlans(networkOf(lab), viewOf(lab)), id<ServiceId>('999'), { turn: 0 }), []);
   const [first, , , , last] = planOf(lab);
-  t.same(first?.deadlines, { miss: 150, silence: 600, progress: 2_500, slow: 1_250 });
-  t.same(last?.deadlines, { miss: 150, silence: 600, progress: 8_000, slow: 4_000 });
+  t.same(first?.deadlines, { miss: 150, silence: 600, progress: 2_500, slow: 1_250, ask: 600 });
+  t.same(last?.deadlines, { miss: 150, silence: 600, progress: 8_000, slow: 4_000, ask: 600 });
   t.end();
 });
 
@@ -252,7 +252,7 @@ t.test('deadlines stay in their range', (t) => {
   for (const kind of ['sip', 'e1', 'mobile'] as const) {
     const { floor, cold, ceiling } = progressRange[kind];
     t.ok(floor < cold && cold < ceiling);
-    t.same(coldDeadlines(kind), { miss: 150, silence: silenceRange.cold, progress: cold, slow: cold / 2 });
+    t.same(coldDeadlines(kind), { miss: 150, silence: silenceRange.cold, progress: cold, slow: cold / 2, ask: 600 });
     t.ok(canaryDeadlines(kind).progress <= cold);
   }
   t.end();

@@ -15,6 +15,11 @@ export function resentAfter(milliseconds: number): Header {
   return { name: 'X-Noodroute-T1', value: String(Math.round(milliseconds)) };
 }
 
+/** In an INVITE: when 100 alone has come after so many milliseconds, send it again, so that a lost 180 is repeated. */
+export function askedAfter(milliseconds: number): Header {
+  return { name: 'X-Noodroute-Ask', value: String(Math.round(milliseconds)) };
+}
+
 /** In an INVITE, and in the 200 to one: no session timer of yours ends the call, or refuses anything in it (DESIGN 4.8). */
 export const KEEP: Header = { name: 'X-Noodroute-Keep', value: 'yes' };
 

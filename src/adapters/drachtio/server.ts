@@ -23,7 +23,7 @@ import { Connection } from './connection.js';
 import { DialogTable, send } from './dialog.js';
 import { inviteKey, SrfIncomingCall } from './incoming-call.js';
 import { Orphans, type Home, type OrphanCall } from './orphans.js';
-import { cancellation, DROP, KEEP, resentAfter, THE_SERVER } from './requests-of-ours.js';
+import { cancellation, DROP, KEEP, resentAfter, askedAfter, THE_SERVER } from './requests-of-ours.js';
 import { isLocal, receivedRequest, sourceOf } from './message.js';
 import {
   createSrf,
@@ -205,11 +205,15 @@ export class DrachtioServer implements SipServer {
     return leg;
   }
 
-  #ordersFor({ resendAfter }: InviteRequest): readonly Header[] {
+  #ordersFor({ resendAfter, askAfter }: InviteRequest): readonly Header[] {
     if (!this.#connection.isEmbeddedEngine) {
       return [];
     }
-    return resendAfter === undefined ? [KEEP] : [KEEP, resentAfter(resendAfter)];
+    return [
+      KEEP,
+      ...(resendAfter === undefined ? [] : [resentAfter(resendAfter)]),
+      ...(askAfter === undefined ? [] : [askedAfter(askAfter)]),
+    ];
   }
 
   async probe(address: SipAddress, timeout: Milliseconds): Promise<ProbeAnswer> {

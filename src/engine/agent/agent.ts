@@ -17,6 +17,7 @@ import {
   type InviteHandle,
   type InviteServerHandle,
   type LayerUser,
+  type Pace,
   type ServerHandle,
   type TransactionCounts,
 } from '../transaction/layer.js';
@@ -172,18 +173,17 @@ export class Agent implements AgentCore {
    *
    * @param nextHop a SIP URI with an address, or what `locate` gave: tried one after the other until one answers. The
    *   Request-URI where it is not given.
-   * @param t1 pause before the first resend, in milliseconds, where the round-trip time of the next hop is known.
    * @throws UnsendableError where no transport leads there.
    */
-  invite(request: NewRequest, nextHop: To, events: InviteClientEvents, t1?: number): InviteClient {
+  invite(request: NewRequest, nextHop: To, events: InviteClientEvents, pace?: Pace): InviteClient {
     const ways = this.#waysOf(request, nextHop);
-    const options = this.#failOver(this.#senderOfInvites(t1));
+    const options = this.#failOver(this.#senderOfInvites(pace));
     return new InviteClient(this, events, (user) => new FailOver(ways, options, user));
   }
 
   /** Lives as long as the transaction: it must not hold the request. */
-  #senderOfInvites(t1: number | undefined): (way: Way, user: ClientUser) => InviteHandle {
-    return ({ request, peer, transport }, user) => this.layer.sendInvite(request, peer, transport, user, t1);
+  #senderOfInvites(pace: Pace | undefined): (way: Way, user: ClientUser) => InviteHandle {
+    return ({ request, peer, transport }, user) => this.layer.sendInvite(request, peer, transport, user, pace);
   }
 
   /**

@@ -12,6 +12,8 @@ export interface Wishes {
   readonly giveUp: boolean;
   /** INVITE: milliseconds until the first resend. */
   readonly t1: number | undefined;
+  /** INVITE: milliseconds after which it is sent again although 100 came. */
+  readonly askAfter: number | undefined;
   /** INVITE and the 200 to one: no session timer ends the call. */
   readonly keep: boolean;
   /** A response: nothing leaves, and the request is forgotten. */
@@ -164,10 +166,10 @@ function withContentType(headers: readonly Header[], body: string): readonly Hea
 }
 
 function wishesOf(headers: readonly Header[]): Wishes {
-  const t1 = Number(header(headers, 'X-Noodroute-T1'));
   return {
     giveUp: header(headers, 'X-Noodroute-Give-Up') !== undefined,
-    t1: t1 > 0 ? t1 : undefined,
+    t1: milliseconds(header(headers, 'X-Noodroute-T1')),
+    askAfter: milliseconds(header(headers, 'X-Noodroute-Ask')),
     keep: header(headers, 'X-Noodroute-Keep') !== undefined,
     drop: header(headers, 'X-Noodroute-Drop') !== undefined,
     pair: header(headers, 'X-Noodroute-Pair'),
@@ -175,4 +177,9 @@ function wishesOf(headers: readonly Header[]): Wishes {
     resume: header(headers, 'X-Noodroute-Resume'),
     cancelLost: header(headers, 'X-Noodroute-Cancel') !== undefined,
   };
+}
+
+function milliseconds(value: string | undefined): number | undefined {
+  const number = Number(value);
+  return number > 0 ? number : undefined;
 }

@@ -118,7 +118,7 @@ export class Orders {
   #send(app: App, order: SipOrder, message: SipRequest, hops: readonly NextHop[], wishes: Wishes): void {
     this.#start(app, order, (txnId) =>
       message.method === 'INVITE'
-        ? this.#invite(app, txnId, wishes, (events) => this.#agent.invite(message, hops, events, wishes.t1))
+        ? this.#invite(app, txnId, wishes, (events) => this.#agent.invite(message, hops, events, wishes))
         : this.#sendOther(app, message, hops, txnId),
     );
   }

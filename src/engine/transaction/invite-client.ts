@@ -1,6 +1,7 @@
 import type { EngineClock } from '../clock.js';
 import type { TimerTable } from '../timers.js';
 import { Machine } from './machine.js';
+import type { Pace } from './user.js';
 
 export type InviteClientState = 'calling' | 'proceeding' | 'completed' | 'accepted' | 'terminated';
 
@@ -17,6 +18,9 @@ export interface InviteClientUser {
   terminated(): void;
 }
 
+/** So often an INVITE is sent again that got 100 and no more. */
+const MOST_ASKED = 4;
+
 const LEGAL = {
   calling: ['proceeding', 'completed', 'accepted', 'terminated'],
   proceeding: ['completed', 'accepted', 'terminated'],
@@ -30,21 +34,33 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
   readonly #timers: TimerTable;
   readonly #isReliable: boolean;
   readonly #user: InviteClientUser;
+  readonly #askAfter: Pace['askAfter'];
   #givenUp = false;
   #cancelled = false;
 
-  constructor(clock: EngineClock, timers: TimerTable, user: InviteClientUser, isReliable = false) {
+  /** @param askAfter as {@link Pace} has it. */
+  constructor(
+    clock: EngineClock,
+    timers: TimerTable,
+    user: InviteClientUser,
+    isReliable = false,
+    askAfter?: Pace['askAfter'],
+  ) {
     super(clock, 'calling', LEGAL, () => {
       user.terminated();
     });
     this.#timers = timers;
     this.#isReliable = isReliable;
     this.#user = user;
+    this.#askAfter = askAfter;
   }
 
   start(): void {
     if (!this.#isReliable) {
       this.#resendAfter(this.#timers.t1);
+      if (this.#askAfter !== undefined) {
+        this.#askAgain(this.#askAfter, MOST_ASKED);
+      }
     }
     this.#timeOutAfter64T1('B');
     this.#user.transmit();
@@ -85,6 +101,7 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
     }
     this.#cancelled = true;
     this.stopResending();
+    this.disarm('ask');
     if (this.state === 'proceeding') {
       this.#sendCancel();
     }
@@ -124,6 +141,9 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
     if (status < 200) {
       this.disarm('A');
       this.disarm('B');
+      if (status > 100) {
+        this.disarm('ask');
+      }
       if (this.state === 'calling') {
         this.transition('proceeding');
         if (this.#cancelled) {
@@ -148,6 +168,18 @@ export class InviteClientTransaction extends Machine<InviteClientState> {
     this.arm('A', delay, () => {
       this.#resendAfter(delay * 2);
       this.#user.transmit();
+    });
+  }
+
+  /** While nothing was heard at all, timer A sends the INVITE again. */
+  #askAgain(delay: number, left: number): void {
+    this.arm('ask', delay, () => {
+      if (left > 1) {
+        this.#askAgain(left === MOST_ASKED ? delay : delay * 2, left - 1);
+      }
+      if (this.state === 'proceeding') {
+        this.#user.transmit();
+      }
     });
   }
 

@@ -23,6 +23,7 @@ import type {
   InviteHandle,
   InviteServerHandle,
   LayerUser,
+  Pace,
   ServerHandle,
   TransactionCounts,
 } from './user.js';
@@ -95,16 +96,13 @@ export class TransactionLayer implements TransportEvents {
     }
   }
 
-  /**
-   * Sends an INVITE; the Via is added here.
-   *
-   * @param t1 pause before the first resend, in milliseconds, where the round-trip time of this peer is known. 10 ms at least.
-   */
-  sendInvite(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser, t1?: number): InviteHandle {
+  /** Sends an INVITE; the Via is added here. */
+  sendInvite(request: SipRequest, peer: Peer, transport: Transport, user: ClientUser, pace: Pace = {}): InviteHandle {
+    const { t1, askAfter } = pace;
     const branch = newBranch();
     const timers = t1 === undefined ? this.#timers : withT1(this.#timers, t1);
     const way = { branch, peer, transport };
-    const sent = this.#openInvite(addVia(request, transport, branch), way, user, timers);
+    const sent = this.#openInvite(addVia(request, transport, branch), way, user, timers, askAfter);
     this.#start(sent);
     return sent;
   }
@@ -148,8 +146,14 @@ export class TransactionLayer implements TransportEvents {
     }
   }
 
-  #openInvite(request: SipRequest, way: OnItsWay, user: ClientUser, timers: TimerTable): SentInvite {
-    const sent = new SentInvite(this.#clientLayer, timers, request, way, user);
+  #openInvite(
+    request: SipRequest,
+    way: OnItsWay,
+    user: ClientUser,
+    timers: TimerTable,
+    askAfter?: Pace['askAfter'],
+  ): SentInvite {
+    const sent = new SentInvite(this.#clientLayer, timers, request, way, user, askAfter);
     this.#clients.add(sent);
     return sent;
   }
@@ -238,7 +242,7 @@ export class TransactionLayer implements TransportEvents {
         this.#send(text, to, transport);
       },
       cancel: (invite, reasons) => {
-        this.#startNonInvite(cancelOf(invite.request, reasons), invite, NOBODY, false);
+        this.#startNonInvite(cancelOf(invite.request, reasons), invite, NOBODY, false, invite.timers);
       },
       guard: (action) => {
         this.#guard(action);
@@ -469,8 +473,14 @@ export class TransactionLayer implements TransportEvents {
     return received;
   }
 
-  #startNonInvite(request: SipRequest, way: OnItsWay, user: ClientUser, isProbe: boolean): SentOther {
-    const sent = new SentOther(this.#clientLayer, this.#timers, request, way, user, isProbe);
+  #startNonInvite(
+    request: SipRequest,
+    way: OnItsWay,
+    user: ClientUser,
+    isProbe: boolean,
+    timers = this.#timers,
+  ): SentOther {
+    const sent = new SentOther(this.#clientLayer, timers, request, way, user, isProbe);
     this.#clients.add(sent);
     this.#start(sent);
     return sent;

@@ -8,7 +8,7 @@ import type { IncomingResponse } from './incoming.js';
 import { InviteClientTransaction, type InviteClientUser } from './invite-client.js';
 import { NonInviteClientTransaction, type NonInviteClientUser } from './non-invite-client.js';
 import { failureAck, skeleton } from './own-messages.js';
-import type { ClientHandle, ClientUser, InviteHandle } from './user.js';
+import type { ClientHandle, ClientUser, InviteHandle, Pace } from './user.js';
 
 /** What requests of ours need of the layer that has them. */
 export interface ClientLayer {
@@ -137,15 +137,25 @@ export class SentInvite extends SentRequest implements InviteHandle, InviteClien
   readonly key: string;
   readonly branch: string;
   readonly isProbe = false;
+  /** Its CANCEL is resent as soon. */
+  readonly timers: TimerTable;
   readonly machine: InviteClientTransaction;
   #reasons: readonly Header[] = [];
   #isReleased = false;
 
-  constructor(layer: ClientLayer, timers: TimerTable, request: SipRequest, way: OnItsWay, user: ClientUser) {
+  constructor(
+    layer: ClientLayer,
+    timers: TimerTable,
+    request: SipRequest,
+    way: OnItsWay,
+    user: ClientUser,
+    askAfter?: Pace['askAfter'],
+  ) {
     super(layer, request, way, user);
     this.key = copyOf(`${way.branch} INVITE`);
     this.branch = way.branch;
-    this.machine = new InviteClientTransaction(layer.clock, timers, this, isReliable(way.transport));
+    this.timers = timers;
+    this.machine = new InviteClientTransaction(layer.clock, timers, this, isReliable(way.transport), askAfter);
   }
 
   giveUp(): void {

@@ -23,6 +23,18 @@ export interface ClientHandle {
   giveUp(): void;
 }
 
+/** When an INVITE is sent again, where that is not as RFC 3261 17.1.1.2 has it. */
+export interface Pace {
+  /** Pause before the first resend, in milliseconds, where the round-trip time of the peer is known. 10 ms at least. */
+  readonly t1?: number | undefined;
+  /**
+   * Over UDP, milliseconds from the INVITE: when nothing but 100 has come by then, the INVITE is sent once more, and again after
+   * pauses that double, four times at most. The far end repeats its last response to a copy (RFC 3261 17.2.1), so that a 180 that
+   * was lost comes after all. The RFC says that a client SHOULD NOT do so, to save datagrams.
+   */
+  readonly askAfter?: number | undefined;
+}
+
 /** An INVITE on its way. */
 export interface InviteHandle extends ClientHandle {
   /** Stops the resends at once; the transaction stays for what is still on its way. */

@@ -441,7 +441,7 @@ t.test('an INVITE to a peer with a known round-trip time is resent early', async
   for (const [t1, expected] of rows) {
     const b = bench();
     const user = hearing();
-    b.layer.sendInvite(ownRequest('INVITE'), peerAt(), b.transport, user, t1);
+    b.layer.sendInvite(ownRequest('INVITE'), peerAt(), b.transport, user, { t1 });
     b.clock.advance(2_000);
     t.same(
       b.transport.sent.map(({ at }) => at),

@@ -21,7 +21,7 @@ function recorder(): { clock: VirtualClock; did: string[]; note: (what: string) 
   return { clock, did, note: (what) => () => did.push(`${what} ${clock.now()}`) };
 }
 
-function inviteClient(isReliable = false): Running<InviteClientTransaction> {
+function inviteClient(isReliable = false, askAfter?: number): Running<InviteClientTransaction> {
   const { clock, did, note } = recorder();
   const machine = new InviteClientTransaction(
     clock,
@@ -36,6 +36,7 @@ function inviteClient(isReliable = false): Running<InviteClientTransaction> {
       terminated: note('end'),
     },
     isReliable,
+    askAfter,
   );
   machine.start();
   return { machine, clock, did };
@@ -126,6 +127,40 @@ t.test('a provisional response stops timers A and B for good', async (t) => {
   t.equal(machine.state, 'proceeding');
   t.same(did, ['INVITE 0', 'INVITE 500']);
 });
+
+t.test(
+  '100 and no more: the INVITE is sent four times more where that is wished, until there is progress',
+  async (t) => {
+    const asking = inviteClient(false, 150);
+    asking.machine.received(100, '');
+    asking.clock.advance(1_000_000);
+    t.same(asking.did, ['INVITE 0', 'INVITE 150', 'INVITE 300', 'INVITE 600', 'INVITE 1200']);
+    const helped = inviteClient(false, 150);
+    helped.machine.received(100, '');
+    helped.clock.advance(200);
+    helped.machine.received(100, '');
+    helped.machine.received(183, '');
+    helped.clock.advance(1_000_000);
+    t.same(helped.did, ['INVITE 0', 'INVITE 150'], 'any progress ends it, another 100 does not');
+    const silent = inviteClient(false, 150);
+    silent.clock.advance(1_000);
+    t.same(silent.did, ['INVITE 0', 'INVITE 500'], 'who said nothing gets the usual resends');
+    const cancelled = inviteClient(false, 150);
+    cancelled.machine.received(100, '');
+    cancelled.machine.cancel();
+    cancelled.clock.advance(1_000);
+    t.same(cancelled.did, ['INVITE 0', 'CANCEL 0']);
+    const failed = inviteClient(false, 150);
+    failed.machine.received(100, '');
+    failed.machine.received(503, 'to');
+    failed.clock.advance(1_000);
+    t.same(failed.did, ['INVITE 0', 'ACK to 0']);
+    const overTcp = inviteClient(true, 150);
+    overTcp.machine.received(100, '');
+    overTcp.clock.advance(1_000);
+    t.same(overTcp.did, ['INVITE 0'], 'nothing is lost there');
+  },
+);
 
 t.test('a failure: one ACK for each copy of it, timer D', async (t) => {
   const { machine, clock, did } = inviteClient();

@@ -138,7 +138,7 @@ t.test('requests share a connection; Via says TCP; nothing is resent', async (t)
   const b = await openLayer(t, '127.4.42.1', clock);
   const ends = await listener(t, '127.4.42.2');
   const [one, two] = [hearing(), hearing()];
-  const invite = b.layer.sendInvite(ownRequest('INVITE'), tcpAt('127.4.42.2'), b.tcp, one, 50);
+  const invite = b.layer.sendInvite(ownRequest('INVITE'), tcpAt('127.4.42.2'), b.tcp, one, { t1: 50 });
   const options = b.layer.sendRequest(ownRequest('OPTIONS'), tcpAt('127.4.42.2'), b.tcp, two, true);
   t.match(header(invite.request.headers, 'Via'), /^SIP\/2\.0\/TCP 127\.4\.42\.1:5060;rport;branch=/);
   await until(() => ends[0]?.text === invite.text + options.text, 'both came, in order');
