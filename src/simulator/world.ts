@@ -175,7 +175,8 @@ export class World {
         return;
       }
       if (leg.isHeard) {
-        this.#travel(leg.trunk, true, () => {
+        // Nobody waits for what comes back to it: it is no request that a fault swallowed.
+        this.#travel(leg.trunk, false, () => {
           this.#arrive(leg);
         });
       }

@@ -81,8 +81,11 @@ t.test('each fault of a carrier, as its caller sees it', async (t) => {
     };
     const client = caller.invite(request, undefined, {
       provisional: ({ message }) => {
-        heard.statuses.push(message.status);
-        heard.bodies.push(message.body);
+        // With a T1 of 50 ms the INVITE is soon sent again, and its last response comes again.
+        if (message.status !== heard.statuses.at(-1)) {
+          heard.statuses.push(message.status);
+          heard.bodies.push(message.body);
+        }
       },
       answered: ({ message }, dialog) => {
         heard.statuses.push(message.status);
