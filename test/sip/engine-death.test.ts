@@ -187,7 +187,7 @@ t.test('calls whose engine dies at a bad moment', { skip }, async (t) => {
     const numbers = (): readonly number[] => [
       ...new Set(call.responses(180).map((text) => Number(valueOf(text, 'RSeq')))),
     ];
-    await until(() => numbers().length > 1, 3_000);
+    await until(() => numbers().length > 1, 10_000);
     const [first = 0, next = 0] = numbers();
     t.equal(next, first + 1);
     for (const number of [first, next]) {

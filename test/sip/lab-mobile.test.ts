@@ -51,6 +51,10 @@ function dial(agent: Agent) {
   let dialog: AgentDialog | undefined;
   const hear = ({ message }: { message: { status: number; body: string; headers: readonly Header[] } }): void => {
     const { status, body, headers } = message;
+    // With a short T1 the INVITE is soon sent again, and its last response comes again.
+    if (status === heard.at(-1)?.status) {
+      return;
+    }
     heard.push({ status, body, headers, afterMs: performance.now() - startedAt });
   };
   const identity = { name: 'P-Asserted-Identity', value: '<sip:+31612345678@kpn>' };

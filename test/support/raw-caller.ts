@@ -25,6 +25,8 @@ export interface RawOutcome {
 /** A caller that the test writes byte by byte. */
 export interface RawCaller {
   call(call: RawCall, within?: number): Promise<RawOutcome>;
+  /** How many responses of that status have come, to whatever call. */
+  heard(status: number): number;
   close(): void;
 }
 
@@ -75,6 +77,7 @@ export async function startRawCaller(address: string, gateway: string): Promise<
       };
       return { callId, responses: responses('INVITE'), status, hangUp };
     },
+    heard: (status) => peer.received.filter((text) => text.startsWith(`SIP/2.0 ${status} `)).length,
     close: () => {
       peer.close();
     },

@@ -175,11 +175,11 @@ export function parsed(text: string): SipMessage {
   return result.message;
 }
 
-/** Waits until something on real sockets is true, at most three seconds. */
+/** Waits until something on real sockets is true, at most ten seconds. */
 export async function until(condition: () => boolean, what = 'condition'): Promise<void> {
   const start = performance.now();
   while (!condition()) {
-    if (performance.now() - start > 3_000) {
+    if (performance.now() - start > 10_000) {
       throw new Error(`never: ${what}`);
     }
     await sleep(1);

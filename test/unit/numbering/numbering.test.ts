@@ -1,6 +1,7 @@
 import { ok } from 'node:assert';
 import * as fc from 'fast-check';
 import t from 'tap';
+import { cpuTimeOf } from '../../support/cpu-time.js';
 import { id, type ServiceId } from '../../../src/domain/ids.js';
 import { toE164 } from '../../../src/numbering/e164.js';
 import { recognise, type NumberingPlan, type Recognition } from '../../../src/numbering/service.js';
@@ -280,10 +281,11 @@ t.test('recognise: any input, no exception, in time', async (t) => {
   );
   for (const part of ['1', '-', '%', '%31', ';', '@', '+', '(', 'urn:', '"', '<']) {
     const long = part.repeat(65536 / part.length);
-    const start = performance.now();
-    asked(`sip:${long}@h`, `<tel:${long}>`);
-    asked(`tel:${long}`, long);
-    t.ok(performance.now() - start < 100, part);
+    const took = cpuTimeOf(() => {
+      asked(`sip:${long}@h`, `<tel:${long}>`);
+      asked(`tel:${long}`, long);
+    });
+    t.ok(took < 100, `${part} ${took}`);
   }
 });
 
