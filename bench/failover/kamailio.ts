@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { endProcess } from '../../test/support/end-process.js';
+import { endWithChildren, killGroup } from '../../test/support/end-process.js';
 import { bound } from '../../test/support/sipp.js';
 
 /** A destination that Kamailio took out, or took back. */
@@ -46,7 +46,7 @@ export async function startDispatcher(net: number, routes: readonly DispatcherRo
   const config = readFileSync('bench/failover/kamailio.cfg', 'utf8');
   writeFileSync(file, config.replaceAll('@NET@', String(net)).replaceAll('@LIST@', list));
   const options = ['-f', file, '-DD', '-E', '-m', '64', '-M', '8', '-P', join(folder, 'pid'), '-Y', folder];
-  const child = spawn('kamailio', options, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('kamailio', options, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   const events: DispatcherEvent[] = [];
   const said: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
@@ -57,7 +57,7 @@ export async function startDispatcher(net: number, routes: readonly DispatcherRo
     }
   });
   const endWithUs = (): void => {
-    child.kill('SIGTERM');
+    killGroup(child);
   };
   process.once('exit', endWithUs);
   await bound(`127.${net}.0.9`, 5060);
@@ -68,8 +68,11 @@ export async function startDispatcher(net: number, routes: readonly DispatcherRo
     sip: `127.${net}.0.9:5060`,
     events,
     stop: async () => {
+      if (child.exitCode !== null) {
+        throw new Error(`kamailio ended by itself:\n${said.join('\n')}`);
+      }
       process.removeListener('exit', endWithUs);
-      await endProcess(child);
+      await endWithChildren(child);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Authority, Certificate } from './certificates.js';
-import { endProcess } from './end-process.js';
+import { endWithChildren, killGroup } from './end-process.js';
 import { bound } from './sipp.js';
 
 /** A running Kamailio. */
@@ -32,16 +32,16 @@ export async function startKamailio(
   const file = join(folder, 'kamailio.cfg');
   writeFileSync(file, config(address, nextHop, options));
   const flags = ['-f', file, '-DD', '-E', '-m', '64', '-M', '4', '-P', join(folder, 'pid'), '-Y', folder];
-  const child = spawn('kamailio', flags, { stdio: 'ignore' });
+  const child = spawn('kamailio', flags, { stdio: 'ignore', detached: true });
   const endWithTest = (): void => {
-    child.kill('SIGTERM');
+    killGroup(child);
   };
   process.once('exit', endWithTest);
   await bound(address, 5060);
   return {
     stop: async () => {
       process.removeListener('exit', endWithTest);
-      await endProcess(child);
+      await endWithChildren(child);
       rmSync(folder, { recursive: true, force: true });
     },
   };
