@@ -3,10 +3,10 @@ import { startEngine } from '../../src/engine/engine.js';
 import { timersOf } from '../../test/engine/rig.js';
 import type { EngineQuestion, EngineReply } from './questions.js';
 
+// The embedded engine as a process of its own, that also tells what it holds: `node engine-process.js HOST SECRET [T1]`.
 const COLLECTIONS = 6;
 const PAUSE_MS = 200;
 
-// The embedded engine as a process of its own, that also tells what it holds: `node engine-process.js HOST SECRET [T1]`.
 const [host = '', secret = '', t1 = ''] = process.argv.slice(2);
 const engine = await startEngine({
   contacts: [{ address: host, port: 5060 }],

@@ -11,7 +11,8 @@ export function worstCalls(entries: readonly JournalEntry[], service: string, lo
   const calls = new Map<string | undefined, JournalEntry[]>();
   for (const entry of entries) {
     const call = calls.get(callOf(entry)) ?? [];
-    calls.set(callOf(entry), [...call, entry]);
+    call.push(entry);
+    calls.set(callOf(entry), call);
   }
   return [...calls.values()].flatMap((call) => {
     const [first] = call;

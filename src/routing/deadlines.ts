@@ -82,19 +82,15 @@ export function slowAfter(usually: Milliseconds | undefined, progress: Milliseco
   return ms(Math.min(progress, usually === undefined ? progress / 2 : Math.max(soonestSlow, 2 * usually)));
 }
 
-/** Nothing is asked for again before, as nothing is silent before. */
-const soonestAsked = 150;
-/** A way of which nothing is known: past its silence deadline. */
-const askedCold = 600;
-
 /**
- * When an INVITE that got 100 alone is sent again, so that a 180 that was lost comes after all.
+ * When an INVITE that got 100 alone is sent again, so that a 180 that was lost comes after all: no sooner than a trunk may be
+ * silent, and cold when it is.
  *
  * @param usually the time that half of the calls need; undefined while too little is known.
  * @returns undefined where the progress deadline comes first.
  */
 export function askAfter(usually: Milliseconds | undefined, progress: Milliseconds): { readonly ask?: Milliseconds } {
-  const ask = ms(usually === undefined ? askedCold : Math.max(soonestAsked, 2 * usually));
+  const ask = ms(usually === undefined ? silenceRange.cold : Math.max(silenceRange.floor, 2 * usually));
   return ask < progress ? { ask } : {};
 }
 

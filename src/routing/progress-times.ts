@@ -20,6 +20,7 @@ export class ProgressTimes {
   #samples: Sample[] = [];
   #next = 0;
   #late: Milliseconds | undefined;
+  #usual: Milliseconds | undefined;
   #isStale = false;
   readonly #before: Milliseconds | undefined;
 
@@ -37,18 +38,23 @@ export class ProgressTimes {
 
   /** The time before which 99.5 % of calls progress; undefined while too little is known. */
   late(): Milliseconds | undefined {
-    if (this.#isStale) {
-      this.#isStale = false;
-      this.#late =
-        this.#samples.filter(({ progressed }) => progressed).length < ENOUGH ? undefined : this.#percentile();
-    }
+    this.#refresh();
     return this.#late ?? this.#before;
   }
 
   /** The time that half of the calls need. A few that needed longer, because a response was lost, do not change it. */
   usual(): Milliseconds | undefined {
-    const times = this.#samples.filter(({ progressed }) => progressed).map(({ took }) => took);
-    return times.length < ENOUGH_FOR_USUAL ? undefined : ms(times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0);
+    this.#refresh();
+    return this.#usual;
+  }
+
+  #refresh(): void {
+    if (this.#isStale) {
+      this.#isStale = false;
+      const times = this.#samples.filter(({ progressed }) => progressed).map(({ took }) => took);
+      this.#late = times.length < ENOUGH ? undefined : this.#percentile();
+      this.#usual = times.length < ENOUGH_FOR_USUAL ? undefined : middleOf(times);
+    }
   }
 
   /** What was ended early counts as "at least so long": the estimate of Kaplan and Meier. */
@@ -65,4 +71,8 @@ export class ProgressTimes {
     }
     return ms(longest);
   }
+}
+
+function middleOf(times: readonly number[]): Milliseconds {
+  return ms(times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0);
 }
